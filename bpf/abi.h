@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The only contract between the eBPF programs and user space.
+ *
+ * Two ring buffers (BPF_MAP_TYPE_RINGBUF, Linux 5.8) carry it: `packets` holds
+ * ec_packet records alone, `events` everything else, so that a flood of packets
+ * never costs a secret. Every record starts with an ec_record. User space checks
+ * a record's ring length against its type's minimum before it reads a field.
+ *
+ * Times are nanoseconds of CLOCK_BOOTTIME (bpf_ktime_get_boot_ns, Linux 5.8), taken
+ * after the record was reserved: ring.h says what follows from that.
+ * Process ids are those of the initial pid namespace; `pid` is the thread group.
+ * All fields are host byte order unless a comment says otherwise.
+ */
+#ifdef __bpf__
+typedef unsigned char __ec_u8;
+typedef unsigned short __ec_u16;
+typedef unsigned int __ec_u32;
+typedef unsigned long long __ec_u64;
+#define uint8_t __ec_u8
+#define uint16_t __ec_u16
+#define uint32_t __ec_u32
+#define uint64_t __ec_u64
+#else
+#include <stdint.h>
+#endif
+
+/* TASK_COMM_LEN, include/linux/sched.h */
+#define EC_COMM_LEN 16
+/* The longest NSS key-log label in use, CLIENT_HANDSHAKE_TRAFFIC_SECRET, has 31 bytes. */
+#define EC_LABEL_LEN 40
+/* Hash.length of SHA-512 is the largest that RFC 8446 allows for; a TLS 1.2 master secret has 48. */
+#define EC_SECRET_LEN 64
+/* RFC 8446 4.1.2, RFC 5246 7.4.1.2: Random, 32 bytes */
+#define EC_RANDOM_LEN 32
+
+/* Bytes of one packet that a record can hold. dumpcap ends a capture at a block over 262,144
+ * bytes (MAX_BLOCK_SIZE); the rest is room for the block's header and options. */
+#define EC_SNAPLEN_MAX 258048
+
+enum ec_record_type {
+    EC_RECORD_PACKET = 1, /* ec_packet, ring `packets` */
+    EC_RECORD_SECRET = 2, /* ec_secret_event */
+    EC_RECORD_OWNER = 3,  /* ec_owner_event */
+};
+
+struct ec_record {
+    uint16_t type;  /* enum ec_record_type */
+    uint16_t flags; /* reserved, 0 */
+    uint32_t size;  /* bytes in use, this header included; the ring slot may be longer */
+    uint64_t time;  /* ns, CLOCK_BOOTTIME */
+    uint32_t pid;   /* of the task the program ran in; 0 in packet records (see owner) */
+    uint32_t tid;
+};
+_Static_assert(sizeof(struct ec_record) == 24, "abi");
+
+enum ec_owner_flag {
+    EC_OWNER_KNOWN = 1 << 0, /* the other fields are set */
+    EC_OWNER_MATCH = 1 << 1, /* the pid/uid filter accepts this process (always set without a filter) */
+};
+
+/* The process that used a socket last. */
+struct ec_owner {
+    uint32_t pid;
+    uint32_t tid;
+    uint32_t uid;   /* in the initial user namespace */
+    uint32_t flags; /* enum ec_owner_flag */
+    char comm[EC_COMM_LEN]; /* of the thread group's leader; NUL-terminated */
+};
+_Static_assert(sizeof(struct ec_owner) == 32, "abi");
+
+enum ec_direction { EC_DIRECTION_IN = 1, EC_DIRECTION_OUT = 2 }; /* as in epb_flags */
+
+enum ec_packet_flag {
+    EC_PACKET_VLAN = 1 << 0,       /* vlan_tci and vlan_proto hold a tag that `data` lacks */
+    EC_PACKET_UNFILTERED = 1 << 1, /* the capture filter still has to run, in user space */
+    EC_PACKET_TRUNCATED = 1 << 2,  /* caplen is below the snap length and below len: slot limit */
+};
+
+/* One packet. On lo, `owner` is the sender and `peer` the receiver; elsewhere `owner` is the local
+ * process and `peer` is unset. */
+struct ec_packet {
+    struct ec_record record;
+    uint32_t ifindex;
+    uint32_t len;    /* bytes on the wire, without the tag in vlan_tci */
+    uint32_t caplen; /* bytes in data[] */
+    uint16_t vlan_tci;
+    uint16_t vlan_proto; /* EtherType, host order: 0x8100 or 0x88a8 */
+    uint8_t direction;   /* enum ec_direction */
+    uint8_t flags;       /* enum ec_packet_flag */
+    uint8_t pad[6];
+    uint64_t cookie;      /* of the owner's socket, 0 if none was found */
+    uint64_t peer_cookie; /* likewise */
+    struct ec_owner owner;
+    struct ec_owner peer;
+    uint8_t data[];
+};
+_Static_assert(sizeof(struct ec_packet) == 128, "abi");
+
+/* A line of a key log, caught where the library derives it. */
+struct ec_secret_event {
+    struct ec_record record;
+    uint64_t library; /* the attach cookie's id: which ec_hook_point fired */
+    uint32_t uid;
+    uint16_t secret_len; /* 1 … EC_SECRET_LEN; longer ones are counted as EC_DROP_SECRET_INVALID */
+    uint16_t label_len;  /* without the NUL */
+    char comm[EC_COMM_LEN];
+    uint8_t client_random[EC_RANDOM_LEN];
+    char label[EC_LABEL_LEN];
+    uint8_t secret[EC_SECRET_LEN];
+};
+_Static_assert(sizeof(struct ec_secret_event) == 24 + 16 + 16 + 32 + 40 + 64, "abi");
+
+/* A socket has got its first, or another, owner. */
+struct ec_owner_event {
+    struct ec_record record;
+    uint64_t cookie;
+    struct ec_owner owner;
+};
+_Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
+
+/* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
+enum ec_counter {
+    EC_COUNT_PACKETS,             /* packets put into the ring */
+    EC_COUNT_BYTES,               /* their caplen */
+    EC_COUNT_TRUNCATED,           /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
+    EC_DROP_PACKET_RING_FULL,     /* packets lost: no room in `packets` */
+    EC_DROP_PACKET_READ,          /* packets lost: bpf_skb_load_bytes failed */
+    EC_DROP_SECRET_RING_FULL,     /* secrets lost: no room in `events` */
+    EC_DROP_SECRET_FAULT,         /* secrets lost: the library's memory could not be read */
+    EC_DROP_SECRET_INVALID,       /* secrets lost: a length or label that cannot be one */
+    EC_DROP_OWNER_RING_FULL,      /* owner events lost */
+    EC_COUNT_MAX,
+};
+
+/* Written by user space before load (const volatile). */
+struct ec_bpf_config {
+    uint32_t snaplen;        /* 1 … EC_SNAPLEN_MAX */
+    uint32_t wake_bytes;     /* fill of `packets` that wakes a batching reader */
+    uint32_t loopback;       /* ifindex of lo in this network namespace, 0 = none */
+    uint32_t own_pid;        /* ecapture itself: never an owner whose packets are filtered for */
+    uint32_t uid;            /* filter_uid: the one uid to accept */
+    uint8_t filter_pid;      /* only processes in the map `pids` */
+    uint8_t filter_uid;
+    uint8_t follow_forks;    /* children of processes in `pids` join it */
+    uint8_t pad[5];
+};
+_Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
+
+/* Memory-mapped, shared: how user space asks to be woken (see ring.h). */
+struct ec_wake {
+    uint32_t on_any;  /* set by the reader before it sleeps idle: the next record wakes it */
+    uint32_t on_fill; /* set by the reader before it sleeps batching: wake_bytes wakes it */
+};
+
+/* Attach cookie of the ssl_log_secret probe: how to read its arguments. */
+#define EC_SECRET_COOKIE(library_id, random_offset) (((uint64_t)(library_id) << 32) | (uint32_t)(random_offset))
+#define EC_SECRET_COOKIE_LIBRARY(cookie) ((uint32_t)((cookie) >> 32))
+#define EC_SECRET_COOKIE_RANDOM(cookie) ((uint32_t)(cookie))

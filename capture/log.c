@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    enum ec_log_level level;
+    int fd;
+} logger = {EC_LOG_WARNING, STDERR_FILENO};
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+_Static_assert(sizeof(level_names) / sizeof(level_names[0]) == EC_LOG_LEVEL_MAX, "a name per level");
+
+enum ec_log_level ec_log_level_parse(const char *name)
+{
+    enum ec_log_level level = EC_LOG_ERROR;
+
+    while (level < EC_LOG_LEVEL_MAX && strcmp(level_names[level], name))
+        level++;
+    return level;
+}
+
+bool ec_log_open(enum ec_log_level level, const char *path, GError **error)
+{
+    int fd = STDERR_FILENO;
+
+    if (path && *path) {
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+            g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "can't open the log file %s: %s", path,
+                        g_strerror(errno));
+            return false;
+        }
+    }
+    ec_log_close();
+    logger.level = level;
+    logger.fd = fd;
+    return true;
+}
+
+void ec_log_close(void)
+{
+    if (logger.fd != STDERR_FILENO)
+        close(logger.fd);
+    logger.fd = STDERR_FILENO;
+}
+
+void ec_log(enum ec_log_level level, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    size_t used;
+
+    if (level > logger.level)
+        return;
+    used = (size_t)g_snprintf(line, sizeof(line), "ecapture: %s%s", level == EC_LOG_ERROR ? "" : level_names[level],
+                              level == EC_LOG_ERROR ? "" : ": ");
+    va_start(args, format);
+    g_vsnprintf(line + used, sizeof(line) - used - 1, format, args);
+    va_end(args);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    used = strlen(line);
+    line[used] = '\n';
+    /* A log that can't be written must not stop the capture. */
+    if (write(logger.fd, line, used + 1) < 0)
+        return;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "module.h"
+
+#include <string.h>
+
+const struct ec_module ec_modules[] = {
+    [EC_MODULE_TLS] = {EC_MODULE_TLS, "tls", "OpenSSL and BoringSSL"},
+};
+_Static_assert(sizeof(ec_modules) / sizeof(ec_modules[0]) == EC_MODULE_MAX, "a row per module");
+
+const struct ec_module *ec_module_get(const char *name)
+{
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        if (!strcmp(ec_modules[i].name, name))
+            return &ec_modules[i];
+    return NULL;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* The modules: what can be hooked. A new one is a row in module.c. */
+#include <stdbool.h>
+#include <stddef.h>
+
+enum ec_module_id { EC_MODULE_TLS, EC_MODULE_MAX };
+
+struct ec_module {
+    enum ec_module_id id;
+    const char *name;        /* "tls": the CLI's word; the extcap interface is "ecapture-" name */
+    const char *display;     /* "OpenSSL and BoringSSL" */
+};
+
+extern const struct ec_module ec_modules[EC_MODULE_MAX];
+/* By name; NULL if there is none. */
+const struct ec_module *ec_module_get(const char *name);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * What a capture session hands out, and to whom. A sink gets interfaces before their packets,
+ * packets in timestamp order, each secret once and before the packets that need it. Everything
+ * handed over is borrowed for the call. Calls come from the session's one thread.
+ */
+#include "abi.h"
+#include "keylog.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct ec_sink_interface {
+    unsigned id;      /* index of the sink's calls: 0, 1, 2 … in order of appearance */
+    const char *name; /* "eth0" */
+    int linktype;     /* LINKTYPE_ of pcap: 1 Ethernet, 101 raw IP */
+    uint32_t snaplen;
+    const char *filter; /* pcap-filter(7) text, NULL without one */
+};
+
+struct ec_sink_packet {
+    unsigned interface; /* ec_sink_interface.id */
+    uint64_t time;      /* ns since the epoch */
+    uint32_t len, caplen;
+    const uint8_t *data;
+    enum ec_direction direction;
+    const struct ec_owner *owner; /* NULL: not known, or none */
+    const struct ec_owner *peer;  /* on lo, the receiver; else NULL */
+};
+
+/* Running totals since the session began; every loss stands in exactly one of drop_*. */
+struct ec_statistics {
+    uint64_t packets, bytes;              /* handed to sinks */
+    uint64_t handshakes;                  /* ClientHellos seen */
+    uint64_t handshakes_with_secrets;
+    uint64_t handshakes_without_secrets;  /* given up: deadline, or its owner has no hooked library */
+    uint64_t secrets;                     /* handed to sinks */
+    uint64_t late_secrets;                /* came after a packet that needed them had gone out */
+    uint64_t drop_ring;                   /* packets lost, ring full */
+    uint64_t drop_queue;                  /* packets released early, the hold queue full (not lost) */
+    uint64_t drop_read;                   /* packets lost, unreadable in the kernel */
+    uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid;
+    uint64_t drop_owner_ring;
+    uint64_t truncated;                   /* packets cut against the user's wish */
+    uint64_t unattributed;                /* TCP or UDP packets of a local socket without an owner */
+    uint64_t reordered;                   /* packets whose time had to be raised to keep the order */
+};
+
+/* Per interface, for an ISB. */
+struct ec_interface_statistics {
+    unsigned interface;
+    uint64_t start, now; /* ns since the epoch */
+    uint64_t received;   /* accepted by the filters */
+    uint64_t dropped;    /* lost; the ring's loss can't be told per interface: stands at interface 0 */
+};
+
+struct ec_sink {
+    const struct ec_sink_ops *ops;
+};
+
+/* A member that a sink has no use for is NULL. `false` means the sink can't go on: the session
+ * stops, its other sinks are closed in good order, and the error is the session's. */
+struct ec_sink_ops {
+    const char *name;
+    bool (*interface)(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error);
+    bool (*secret)(struct ec_sink *sink, const struct ec_secret *secret, GError **error);
+    bool (*packet)(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error);
+    bool (*statistics)(struct ec_sink *sink, const struct ec_statistics *total, const struct ec_interface_statistics *interfaces,
+                       unsigned n_interfaces, GError **error);
+    /* After each batch: everything handed over must reach the reader now. */
+    bool (*flush)(struct ec_sink *sink, GError **error);
+    /* Writes what remains and closes; called once, also after a failure. */
+    bool (*close)(struct ec_sink *sink, GError **error);
+    void (*free)(struct ec_sink *sink);
+    /* A descriptor whose POLLERR or POLLHUP means that the reader has gone, -1 if there is none. */
+    int (*get_fd)(struct ec_sink *sink);
+};
+
+/* The sink's reader has gone (EPIPE): a normal end, not a failure. */
+enum ec_sink_error { EC_SINK_ERROR_READER_GONE, EC_SINK_ERROR_WRITE };
+#define EC_SINK_ERROR (ec_sink_error_quark())
+GQuark ec_sink_error_quark(void);

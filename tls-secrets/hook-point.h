@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Finds the function of a TLS library that is handed every secret: ssl_log_secret(ssl, label,
+ * secret, secret_len) in OpenSSL >= 1.1.1, BoringSSL and AWS-LC. By symbol, else by debug data,
+ * else by cross-reference from the label strings. What is not proven is refused with a reason.
+ *
+ * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
+ */
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ec_hook_method { EC_HOOK_SYMBOL, EC_HOOK_DEBUG, EC_HOOK_XREF, EC_HOOK_METHOD_MAX };
+/* "symbol", "debug data", "cross-reference" */
+const char *ec_hook_method_get_name(enum ec_hook_method method);
+
+enum ec_library_kind { EC_LIBRARY_OPENSSL, EC_LIBRARY_BORINGSSL, EC_LIBRARY_KIND_MAX };
+const char *ec_library_kind_get_name(enum ec_library_kind kind);
+
+struct ec_hook_point {
+    enum ec_library_kind kind;
+    enum ec_hook_method method;
+    uint64_t function_offset; /* file offset of the function's first byte */
+    uint64_t probe_offset;    /* file offset to probe: the function's entry, or a cheap instruction soon
+                                 after it before which no argument register is written (KERNEL-FACTS:
+                                 endbr64 13 us, the push behind it 0.6 us) */
+    uint32_t random_offset;   /* bytes from the first argument to the 32-byte client random */
+    char version[48];         /* of the library if its file tells ("3.0.22"), else "" */
+    char build_id[41];        /* hex, "" if it has none */
+};
+
+enum ec_hook_error {
+    EC_HOOK_ERROR_IO,          /* the file can't be read */
+    EC_HOOK_ERROR_NOT_ELF,     /* no ELF, truncated, or inconsistent */
+    EC_HOOK_ERROR_MACHINE,     /* an ELF of another machine than x86-64 or aarch64 */
+    EC_HOOK_ERROR_NOT_TLS,     /* holds none of the label strings: not a TLS library of these kinds */
+    EC_HOOK_ERROR_UNPROVEN,    /* holds them, but the function or the random's place isn't proven */
+};
+#define EC_HOOK_ERROR (ec_hook_error_quark())
+GQuark ec_hook_error_quark(void);
+
+/* `fd`: an open ELF file, borrowed, read by pread only. `debug_fd`: its separate debug file
+ * (.gnu_debuglink, build ID), -1 if there is none. On failure false, `error` says why in one line
+ * and *ret_point is untouched. */
+bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error);
