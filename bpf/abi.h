@@ -14,14 +14,11 @@
  * All fields are host byte order unless a comment says otherwise.
  */
 #ifdef __bpf__
-typedef unsigned char __ec_u8;
-typedef unsigned short __ec_u16;
-typedef unsigned int __ec_u32;
-typedef unsigned long long __ec_u64;
-#define uint8_t __ec_u8
-#define uint16_t __ec_u16
-#define uint32_t __ec_u32
-#define uint64_t __ec_u64
+/* clang's BPF target has no <stdint.h> of its own. */
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
+typedef unsigned int uint32_t;
+typedef unsigned long long uint64_t;
 #else
 #include <stdint.h>
 #endif
@@ -64,8 +61,8 @@ enum ec_owner_flag {
 struct ec_owner {
     uint32_t pid;
     uint32_t tid;
-    uint32_t uid;   /* in the initial user namespace */
-    uint32_t flags; /* enum ec_owner_flag */
+    uint32_t uid;           /* in the initial user namespace */
+    uint32_t flags;         /* enum ec_owner_flag */
     char comm[EC_COMM_LEN]; /* of the thread group's leader; NUL-terminated */
 };
 _Static_assert(sizeof(struct ec_owner) == 32, "abi");
@@ -101,10 +98,11 @@ _Static_assert(sizeof(struct ec_packet) == 128, "abi");
 /* A line of a key log, caught where the library derives it. */
 struct ec_secret_event {
     struct ec_record record;
-    uint64_t library; /* the attach cookie's id: which ec_hook_point fired */
+    uint32_t library; /* which attached library fired: EC_SECRET_COOKIE_LIBRARY */
     uint32_t uid;
     uint16_t secret_len; /* 1 … EC_SECRET_LEN; longer ones are counted as EC_DROP_SECRET_INVALID */
     uint16_t label_len;  /* without the NUL */
+    uint32_t pad;
     char comm[EC_COMM_LEN];
     uint8_t client_random[EC_RANDOM_LEN];
     char label[EC_LABEL_LEN];
@@ -122,28 +120,28 @@ _Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
 
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {
-    EC_COUNT_PACKETS,             /* packets put into the ring */
-    EC_COUNT_BYTES,               /* their caplen */
-    EC_COUNT_TRUNCATED,           /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
-    EC_DROP_PACKET_RING_FULL,     /* packets lost: no room in `packets` */
-    EC_DROP_PACKET_READ,          /* packets lost: bpf_skb_load_bytes failed */
-    EC_DROP_SECRET_RING_FULL,     /* secrets lost: no room in `events` */
-    EC_DROP_SECRET_FAULT,         /* secrets lost: the library's memory could not be read */
-    EC_DROP_SECRET_INVALID,       /* secrets lost: a length or label that cannot be one */
-    EC_DROP_OWNER_RING_FULL,      /* owner events lost */
+    EC_COUNT_PACKETS,         /* packets put into the ring */
+    EC_COUNT_BYTES,           /* their caplen */
+    EC_COUNT_TRUNCATED,       /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
+    EC_DROP_PACKET_RING_FULL, /* packets lost: no room in `packets` */
+    EC_DROP_PACKET_READ,      /* packets lost: bpf_skb_load_bytes failed */
+    EC_DROP_SECRET_RING_FULL, /* secrets lost: no room in `events` */
+    EC_DROP_SECRET_FAULT,     /* secrets lost: the library's memory could not be read */
+    EC_DROP_SECRET_INVALID,   /* secrets lost: a length or label that cannot be one */
+    EC_DROP_OWNER_RING_FULL,  /* owner events lost */
     EC_COUNT_MAX,
 };
 
 /* Written by user space before load (const volatile). */
 struct ec_bpf_config {
-    uint32_t snaplen;        /* 1 … EC_SNAPLEN_MAX */
-    uint32_t wake_bytes;     /* fill of `packets` that wakes a batching reader */
-    uint32_t loopback;       /* ifindex of lo in this network namespace, 0 = none */
-    uint32_t own_pid;        /* ecapture itself: never an owner whose packets are filtered for */
-    uint32_t uid;            /* filter_uid: the one uid to accept */
-    uint8_t filter_pid;      /* only processes in the map `pids` */
+    uint32_t snaplen;    /* 1 … EC_SNAPLEN_MAX */
+    uint32_t wake_bytes; /* fill of `packets` that wakes a batching reader */
+    uint32_t loopback;   /* ifindex of lo in this network namespace, 0 = none */
+    uint32_t own_pid;    /* ecapture itself: never an owner whose packets are filtered for */
+    uint32_t uid;        /* filter_uid: the one uid to accept */
+    uint8_t filter_pid;  /* only processes in the map `pids` */
     uint8_t filter_uid;
-    uint8_t follow_forks;    /* children of processes in `pids` join it */
+    uint8_t follow_forks; /* children of processes in `pids` join it */
     uint8_t pad[5];
 };
 _Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
@@ -154,7 +152,14 @@ struct ec_wake {
     uint32_t on_fill; /* set by the reader before it sleeps batching: wake_bytes wakes it */
 };
 
-/* Attach cookie of the ssl_log_secret probe: how to read its arguments. */
-#define EC_SECRET_COOKIE(library_id, random_offset) (((uint64_t)(library_id) << 32) | (uint32_t)(random_offset))
-#define EC_SECRET_COOKIE_LIBRARY(cookie) ((uint32_t)((cookie) >> 32))
-#define EC_SECRET_COOKIE_RANDOM(cookie) ((uint32_t)(cookie))
+/*
+ * Attach cookie of the ssl_log_secret probe: which library it is, and where the client random lies:
+ *   indirect 0: at ssl + offset; 1: at *(ssl + pointer) + offset (OpenSSL 1.1.1, BoringSSL: ssl->s3)
+ */
+#define EC_SECRET_COOKIE(library, indirect, pointer, offset)                                                           \
+    ((uint64_t)(library) << 33 | (uint64_t) !!(indirect) << 32 | (uint64_t)(uint16_t)(pointer) << 16 |                 \
+     (uint16_t)(offset))
+#define EC_SECRET_COOKIE_LIBRARY(cookie) ((uint32_t)((cookie) >> 33))
+#define EC_SECRET_COOKIE_INDIRECT(cookie) ((uint32_t)((cookie) >> 32) & 1)
+#define EC_SECRET_COOKIE_POINTER(cookie) ((uint32_t)((cookie) >> 16) & 0xffff)
+#define EC_SECRET_COOKIE_OFFSET(cookie) ((uint32_t)(cookie)&0xffff)

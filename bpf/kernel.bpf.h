@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The few kernel structures that the programs read, cut to the fields they use. CO-RE relocates
+ * every access by name against the running kernel's BTF, so neither a vmlinux.h nor a kernel's
+ * headers are needed to build.
+ */
+#include <linux/bpf.h>
+
+#include "abi.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+    long long counter;
+} ec_atomic64;
+
+struct sock_common {
+    unsigned short skc_family;
+    volatile unsigned char skc_state;
+    ec_atomic64 skc_cookie;
+};
+
+struct sock {
+    struct sock_common __sk_common;
+};
+
+struct tcp_timewait_sock___ec {
+    struct {
+        struct sock_common __tw_common;
+    } tw_sk;
+};
+
+struct socket {
+    struct sock *sk;
+};
+
+struct file;
+
+typedef struct {
+    unsigned int val;
+} ec_kuid;
+
+struct cred {
+    ec_kuid uid;
+};
+
+struct ec_atomic {
+    int counter;
+};
+
+struct signal_struct {
+    struct ec_atomic live; /* threads that have not exited */
+};
+
+struct task_struct {
+    int pid;
+    int tgid;
+    char comm[EC_COMM_LEN];
+    struct task_struct *group_leader;
+    const struct cred *cred;
+    struct signal_struct *signal;
+};
+
+struct bpf_iter_meta;
+
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    unsigned int fd;
+    struct file *file;
+};
+
+#pragma clang attribute pop
+
+/* include/net/tcp_states.h; stable: shown by /proc/net/tcp */
+enum { EC_TCP_SYN_SENT = 2, EC_TCP_LISTEN = 10 };
+/* include/linux/socket.h */
+enum { EC_AF_INET = 2, EC_AF_INET6 = 10 };

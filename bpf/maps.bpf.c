@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#define EC_SHARED
+#include "maps.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";

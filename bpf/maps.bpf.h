@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * The maps and settings that the program files share. maps.bpf.c defines EC_SHARED as nothing and
+ * so defines them; elsewhere they are extern and bpftool's linker joins them.
+ */
+#include "kernel.bpf.h"
+
+#include <bpf/bpf_helpers.h>
+
+#ifndef EC_SHARED
+#define EC_SHARED extern
+#endif
+
+/* Fill of `events` that wakes the reader by itself: a quarter of it. */
+#define EC_EVENTS_WAKE_BYTES (1 << 20)
+
+/* What socket-local storage holds: freed with its socket, inherited by accepted ones (BPF_F_CLONE). */
+struct ec_socket {
+    struct ec_owner owner;
+    uint64_t cookie; /* of the socket that last got an owner; an accepted socket inherits its listener's */
+};
+
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 26);
+} packets SEC(".maps");
+
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 22);
+} events SEC(".maps");
+
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+    __type(key, int);
+    __type(value, struct ec_socket);
+} sockets SEC(".maps");
+
+/* Thread groups that the pid filter accepts. */
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 16384);
+    __type(key, uint32_t);
+    __type(value, uint8_t);
+} pids SEC(".maps");
+
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, EC_COUNT_MAX);
+    __type(key, uint32_t);
+    __type(value, uint64_t);
+} counters SEC(".maps");
+
+EC_SHARED const volatile struct ec_bpf_config config;
+EC_SHARED struct ec_wake wake;
+
+static __always_inline void counter_add(uint32_t counter, uint64_t n)
+{
+    uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
+
+    if (value)
+        __sync_fetch_and_add(value, n); /* a sleepable program may be preempted by its like */
+}
+
+/* Whether the pid and uid filters accept a process: EC_OWNER_MATCH or 0. */
+static __always_inline uint32_t filter_match(uint32_t tgid, uint32_t uid)
+{
+    if (config.filter_pid && !bpf_map_lookup_elem(&pids, &tgid))
+        return 0;
+    if (config.filter_uid && uid != config.uid)
+        return 0;
+    return EC_OWNER_MATCH;
+}
+
+/* Flags of a submit that wakes the reader if it asked for that (see ring.h). */
+static __always_inline uint64_t wake_flags(void *ring, uint64_t fill)
+{
+    if (!wake.on_any && !(wake.on_fill && bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > fill))
+        return BPF_RB_NO_WAKEUP;
+    wake.on_any = 0;
+    wake.on_fill = 0;
+    return BPF_RB_FORCE_WAKEUP;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who owns a socket: the process that used it last, kept in socket-local storage.
+ *
+ * Writers run in process context only: creation (cgroup sock_create, where a cgroup2 is mounted),
+ * connect() and listen() (inet_sock_set_state; its other transitions can happen in softirq, where
+ * `current` is a bystander), every send and receive (sock_send_length, sock_recv_length, Linux
+ * 6.3: they fire after the call, and so correct the owner after fork, accept or fd passing), and one
+ * pass of a task_file iterator over the sockets that are older than the capture.
+ */
+#include "maps.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <stdbool.h>
+
+static __always_inline bool is_inet(unsigned short family)
+{
+    return family == EC_AF_INET || family == EC_AF_INET6;
+}
+
+static __always_inline void owner_send(const struct ec_socket *entry)
+{
+    struct ec_owner_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+    if (!event) {
+        counter_add(EC_DROP_OWNER_RING_FULL, 1);
+        return;
+    }
+    event->record.type = EC_RECORD_OWNER;
+    event->record.flags = 0;
+    event->record.size = sizeof(*event);
+    event->record.time = bpf_ktime_get_boot_ns();
+    event->record.pid = entry->owner.pid;
+    event->record.tid = entry->owner.tid;
+    event->cookie = entry->cookie;
+    event->owner = entry->owner;
+    /* Nobody waits for an owner alone; a ring that fills up is another matter. */
+    bpf_ringbuf_submit(event, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > EC_EVENTS_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP
+                                                                                                   : BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void owner_set(struct ec_socket *entry, struct task_struct *task, uint32_t uid, uint64_t cookie)
+{
+    entry->owner.pid = BPF_CORE_READ(task, tgid);
+    entry->owner.tid = BPF_CORE_READ(task, pid);
+    entry->owner.uid = uid;
+    BPF_CORE_READ_STR_INTO(&entry->owner.comm, task, group_leader, comm);
+    entry->cookie = cookie;
+    entry->owner.flags = EC_OWNER_KNOWN | filter_match(entry->owner.pid, uid);
+    owner_send(entry);
+}
+
+/* The current task uses `entry`. Writes only what changed: this runs at every send and receive. */
+static __always_inline void owner_touch(struct ec_socket *entry, uint64_t cookie)
+{
+    uint64_t pid_tgid = bpf_get_current_pid_tgid();
+
+    if (entry->owner.pid == pid_tgid >> 32 && entry->cookie == cookie) {
+        entry->owner.tid = (uint32_t)pid_tgid;
+        return;
+    }
+    owner_set(entry, (struct task_struct *)bpf_get_current_task(), (uint32_t)bpf_get_current_uid_gid(), cookie);
+}
+
+static __always_inline void socket_touch(struct sock *sk)
+{
+    struct ec_socket *entry;
+
+    if (!is_inet(sk->__sk_common.skc_family))
+        return;
+    entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (entry)
+        owner_touch(entry, bpf_get_socket_cookie(sk));
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(ec_owner_state, struct sock *sk, int old_state, int new_state)
+{
+    if (new_state == EC_TCP_SYN_SENT || new_state == EC_TCP_LISTEN)
+        socket_touch(sk);
+    return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(ec_owner_send, struct sock *sk)
+{
+    socket_touch(sk);
+    return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(ec_owner_recv, struct sock *sk)
+{
+    socket_touch(sk);
+    return 0;
+}
+
+SEC("cgroup/sock_create")
+int ec_owner_create(struct bpf_sock *sk)
+{
+    struct ec_socket *entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+    if (entry)
+        owner_touch(entry, bpf_get_socket_cookie(sk));
+    return 1; /* allow */
+}
+
+SEC("iter/task_file")
+int ec_owner_seed(struct bpf_iter__task_file *ctx)
+{
+    struct task_struct *task = ctx->task;
+    struct file *file = ctx->file;
+    struct ec_socket *entry;
+    struct socket *socket;
+    struct sock *sk;
+
+    if (!task || !file)
+        return 0;
+    socket = bpf_sock_from_file(file);
+    if (!socket)
+        return 0;
+    sk = socket->sk;
+    if (!sk || !is_inet(sk->__sk_common.skc_family))
+        return 0;
+    entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!entry)
+        return 0;
+    /* Of a listener that workers share, the first task is the one that opened it; of any other
+     * socket the last one is more likely the one that uses it. */
+    if (entry->owner.flags && sk->__sk_common.skc_state == EC_TCP_LISTEN)
+        return 0;
+    owner_set(entry, task, BPF_CORE_READ(task, cred, uid.val), bpf_get_socket_cookie(sk));
+    return 0;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tc programs: copy every packet that the filters accept into the ring, with its owner.
+ *
+ * A packet is recorded once: on egress, where skb->sk names the sender, or on ingress, where the
+ * receiving socket is looked up. On lo both ends are local and only egress is attached; the
+ * receiver is looked up as well. Nothing here changes the packet or its fate: TCX_NEXT always.
+ *
+ * Ring slots come in size classes: bpf_ringbuf_reserve() wants a constant, and one fixed maximum
+ * would waste the ring. One bpf_skb_load_bytes() copies a whole packet, linear or not.
+ */
+#include "maps.bpf.h"
+
+#include <bpf/bpf_endian.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <stdbool.h>
+
+/* include/uapi/linux/bpf.h, Linux 6.6; the same value as TC_ACT_UNSPEC */
+#define NEXT (-1)
+
+enum link { LINK_ETHERNET, LINK_IP };
+
+/* The end of a packet's flow that is local, as found so far. */
+struct end {
+    struct ec_owner owner;
+    uint64_t cookie;
+};
+
+struct transport {
+    struct bpf_sock_tuple tuple; /* as the receiver looks itself up: s* is the packet's source */
+    uint32_t tuple_size;
+    uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP; 0: neither, or no ports in this fragment */
+};
+
+struct ipv4 {
+    uint8_t version_ihl, tos;
+    uint16_t len, id, fragment;
+    uint8_t ttl, protocol;
+    uint16_t check;
+    uint32_t source, destination;
+};
+
+struct ipv6 {
+    uint32_t version_class_flow;
+    uint16_t len;
+    uint8_t next, hops;
+    uint32_t source[4], destination[4];
+};
+
+struct ports {
+    uint16_t source, destination;
+};
+
+static __always_inline bool is_transport(uint8_t protocol)
+{
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+static __always_inline bool parse_ipv4(struct __sk_buff *skb, uint32_t offset, struct transport *transport)
+{
+    struct ports ports;
+    struct ipv4 ip;
+
+    if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || !is_transport(ip.protocol))
+        return false;
+    if (ip.fragment & bpf_htons(0x1fff))
+        return false;
+    if (bpf_skb_load_bytes(skb, offset + (ip.version_ihl & 15) * 4, &ports, sizeof(ports)))
+        return false;
+    transport->tuple.ipv4.saddr = ip.source;
+    transport->tuple.ipv4.daddr = ip.destination;
+    transport->tuple.ipv4.sport = ports.source;
+    transport->tuple.ipv4.dport = ports.destination;
+    transport->tuple_size = sizeof(transport->tuple.ipv4);
+    transport->protocol = ip.protocol;
+    return true;
+}
+
+/* Extension headers that may stand before TCP or UDP, RFC 8200 4.1; a later fragment has no ports. */
+static __always_inline bool skip_extensions(struct __sk_buff *skb, uint32_t *offset, uint8_t *next)
+{
+    for (int i = 0; i < 6; i++) {
+        struct {
+            uint8_t next, len;
+            uint16_t fragment;
+        } extension;
+
+        if (is_transport(*next))
+            return true;
+        if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING && *next != IPPROTO_DSTOPTS &&
+            *next != IPPROTO_FRAGMENT)
+            return false;
+        if (bpf_skb_load_bytes(skb, *offset, &extension, sizeof(extension)))
+            return false;
+        if (*next == IPPROTO_FRAGMENT && (extension.fragment & bpf_htons(0xfff8)))
+            return false;
+        *offset += *next == IPPROTO_FRAGMENT ? 8 : (extension.len + 1) * 8;
+        *next = extension.next;
+    }
+    return false;
+}
+
+static __always_inline bool parse_ipv6(struct __sk_buff *skb, uint32_t offset, struct transport *transport)
+{
+    struct ports ports;
+    struct ipv6 ip;
+    uint8_t next;
+
+    if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)))
+        return false;
+    next = ip.next;
+    offset += sizeof(ip);
+    if (!skip_extensions(skb, &offset, &next) || bpf_skb_load_bytes(skb, offset, &ports, sizeof(ports)))
+        return false;
+    __builtin_memcpy(transport->tuple.ipv6.saddr, ip.source, sizeof(ip.source));
+    __builtin_memcpy(transport->tuple.ipv6.daddr, ip.destination, sizeof(ip.destination));
+    transport->tuple.ipv6.sport = ports.source;
+    transport->tuple.ipv6.dport = ports.destination;
+    transport->tuple_size = sizeof(transport->tuple.ipv6);
+    transport->protocol = next;
+    return true;
+}
+
+static __noinline int parse_transport(struct __sk_buff *skb, enum link link, struct transport *transport)
+{
+    uint32_t offset = link == LINK_ETHERNET ? sizeof(struct ethhdr) : 0;
+    uint8_t version;
+
+    if (!transport)
+        return 0;
+    /* The header behind an inner tag (the outer one is in the metadata) is read by its version too. */
+    if (link == LINK_ETHERNET) {
+        uint16_t type;
+
+        if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
+            return 0;
+        if (type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD)) {
+            if (bpf_skb_load_bytes(skb, 16, &type, sizeof(type)))
+                return 0;
+            offset += 4;
+        }
+        if (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6))
+            return 0;
+    }
+    if (bpf_skb_load_bytes(skb, offset, &version, sizeof(version)))
+        return 0;
+    if (version >> 4 == 4)
+        return parse_ipv4(skb, offset, transport);
+    return version >> 4 == 6 ? parse_ipv6(skb, offset, transport) : 0;
+}
+
+static __always_inline void end_set(struct end *end, const struct ec_socket *entry)
+{
+    end->owner = entry->owner;
+    end->cookie = entry->cookie;
+}
+
+/* The sender, by skb->sk. A SYN-ACK's is a request socket: its listener owns it. */
+static __always_inline void find_sender(struct __sk_buff *skb, struct end *end)
+{
+    struct bpf_sock *sk = skb->sk, *full;
+    struct ec_socket *entry;
+
+    if (!sk)
+        return;
+    full = bpf_sk_fullsock(sk);
+    if (!full)
+        full = bpf_get_listener_sock(sk);
+    entry = full ? bpf_sk_storage_get(&sockets, full, NULL, 0) : NULL;
+    if (entry)
+        end_set(end, entry);
+    else
+        end->cookie = bpf_get_socket_cookie(skb);
+}
+
+static __always_inline void find_tcp_receiver(struct __sk_buff *skb, struct transport *transport, struct end *end)
+{
+    struct tcp_timewait_sock___ec *timewait;
+    struct ec_socket *entry = NULL;
+    struct bpf_sock *sk, *full;
+
+    sk = bpf_skc_lookup_tcp(skb, &transport->tuple, transport->tuple_size, BPF_F_CURRENT_NETNS, 0);
+    if (!sk)
+        return;
+    full = bpf_sk_fullsock(sk);
+    if (!full)
+        full = bpf_get_listener_sock(sk);
+    if (full)
+        entry = bpf_sk_storage_get(&sockets, full, NULL, 0);
+    if (entry) {
+        end_set(end, entry);
+    } else {
+        timewait = (struct tcp_timewait_sock___ec *)bpf_skc_to_tcp_timewait_sock(sk);
+        /* volatile: else clang merges this load with end_set()'s, and the verifier wants one pointer type. */
+        if (timewait)
+            end->cookie = *(volatile long long *)&timewait->tw_sk.__tw_common.skc_cookie.counter;
+    }
+    bpf_sk_release(sk);
+}
+
+static __always_inline void find_udp_receiver(struct __sk_buff *skb, struct transport *transport, struct end *end)
+{
+    struct bpf_sock *sk = bpf_sk_lookup_udp(skb, &transport->tuple, transport->tuple_size, BPF_F_CURRENT_NETNS, 0);
+    struct ec_socket *entry;
+
+    if (!sk)
+        return;
+    entry = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+    if (entry)
+        end_set(end, entry);
+    bpf_sk_release(sk);
+}
+
+static __always_inline void find_receiver(struct __sk_buff *skb, enum link link, struct end *end)
+{
+    struct transport transport = {};
+
+    if (!parse_transport(skb, link, &transport))
+        return;
+    if (transport.tuple_size != sizeof(transport.tuple.ipv4))
+        transport.tuple_size = sizeof(transport.tuple.ipv6);
+    if (transport.protocol == IPPROTO_TCP)
+        find_tcp_receiver(skb, &transport, end);
+    else
+        find_udp_receiver(skb, &transport, end);
+}
+
+/* An end whose owner isn't known yet, but has a cookie, is for user space to decide. */
+static __always_inline bool filter_accepts(const struct end *end, const struct end *peer)
+{
+    uint32_t flags = end->owner.flags | peer->owner.flags;
+
+    if (!config.filter_pid && !config.filter_uid)
+        return true;
+    if (flags & EC_OWNER_MATCH)
+        return true;
+    return (!end->owner.flags && end->cookie) || (!peer->owner.flags && peer->cookie);
+}
+
+/*
+ * Reserves a slot for `limit` bytes of packet and fills it. `caplen` is at most `limit`; the
+ * barrier keeps clang from proving the bound away before the verifier sees it.
+ */
+#define PUT(limit)                                                                                                     \
+    do {                                                                                                               \
+        struct ec_packet *slot = bpf_ringbuf_reserve(&packets, sizeof(*slot) + (limit), 0);                            \
+                                                                                                                       \
+        if (!slot) {                                                                                                   \
+            counter_add(EC_DROP_PACKET_RING_FULL, 1);                                                                  \
+            return NEXT;                                                                                               \
+        }                                                                                                              \
+        __builtin_memcpy(slot, packet, sizeof(*slot));                                                                 \
+        slot->record.time = bpf_ktime_get_boot_ns();                                                                   \
+        asm volatile("" : "+r"(caplen));                                                                               \
+        if (caplen == 0 || caplen > (limit) || bpf_skb_load_bytes(skb, 0, slot->data, caplen)) {                       \
+            counter_add(EC_DROP_PACKET_READ, 1);                                                                       \
+            bpf_ringbuf_discard(slot, BPF_RB_NO_WAKEUP);                                                               \
+            return NEXT;                                                                                               \
+        }                                                                                                              \
+        bpf_ringbuf_submit(slot, wake_flags(&packets, config.wake_bytes));                                             \
+    } while (0)
+
+static __always_inline int put(struct __sk_buff *skb, const struct ec_packet *packet)
+{
+    uint32_t caplen = packet->caplen;
+
+    if (caplen <= 128)
+        PUT(128);
+    else if (caplen <= 384)
+        PUT(384);
+    else if (caplen <= 896)
+        PUT(896);
+    else if (caplen <= 1600)
+        PUT(1600);
+    else if (caplen <= 4096)
+        PUT(4096);
+    else if (caplen <= 9216)
+        PUT(9216);
+    else if (caplen <= 18432)
+        PUT(18432);
+    else if (caplen <= 36864)
+        PUT(36864);
+    else if (caplen <= 66560)
+        PUT(66560);
+    else if (caplen <= 133120)
+        PUT(133120);
+    else
+        PUT(EC_SNAPLEN_MAX);
+    counter_add(EC_COUNT_PACKETS, 1);
+    counter_add(EC_COUNT_BYTES, packet->caplen);
+    return NEXT;
+}
+
+static __always_inline void fill(struct __sk_buff *skb, enum ec_direction direction, struct ec_packet *packet)
+{
+    packet->record.type = EC_RECORD_PACKET;
+    packet->ifindex = skb->ifindex;
+    packet->len = skb->len;
+    packet->caplen = packet->len < config.snaplen ? packet->len : config.snaplen;
+    packet->record.size = sizeof(*packet) + packet->caplen;
+    packet->direction = direction;
+    if (skb->vlan_present) {
+        packet->flags |= EC_PACKET_VLAN;
+        packet->vlan_tci = skb->vlan_tci;
+        packet->vlan_proto = bpf_ntohs(skb->vlan_proto);
+    }
+    if (config.snaplen == EC_SNAPLEN_MAX && packet->len > EC_SNAPLEN_MAX) {
+        packet->flags |= EC_PACKET_TRUNCATED;
+        counter_add(EC_COUNT_TRUNCATED, 1);
+    }
+}
+
+static __always_inline int capture(struct __sk_buff *skb, enum link link, enum ec_direction direction, bool loopback)
+{
+    struct end end = {}, peer = {};
+    struct ec_packet packet = {};
+
+    if (direction == EC_DIRECTION_OUT)
+        find_sender(skb, &end);
+    else
+        find_receiver(skb, link, &end);
+    if (loopback)
+        find_receiver(skb, link, &peer);
+    if (!filter_accepts(&end, &peer))
+        return NEXT;
+    fill(skb, direction, &packet);
+    packet.owner = end.owner;
+    packet.cookie = end.cookie;
+    packet.peer = peer.owner;
+    packet.peer_cookie = peer.cookie;
+    return put(skb, &packet);
+}
+
+SEC("tc")
+int ec_packet_eth_in(struct __sk_buff *skb)
+{
+    return capture(skb, LINK_ETHERNET, EC_DIRECTION_IN, false);
+}
+
+SEC("tc")
+int ec_packet_eth_out(struct __sk_buff *skb)
+{
+    return capture(skb, LINK_ETHERNET, EC_DIRECTION_OUT, false);
+}
+
+SEC("tc")
+int ec_packet_lo(struct __sk_buff *skb)
+{
+    return capture(skb, LINK_ETHERNET, EC_DIRECTION_OUT, true);
+}
+
+SEC("tc")
+int ec_packet_ip_in(struct __sk_buff *skb)
+{
+    return capture(skb, LINK_IP, EC_DIRECTION_IN, false);
+}
+
+SEC("tc")
+int ec_packet_ip_out(struct __sk_buff *skb)
+{
+    return capture(skb, LINK_IP, EC_DIRECTION_OUT, false);
+}
