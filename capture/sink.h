@@ -7,6 +7,7 @@
  */
 #include "abi.h"
 #include "keylog.h"
+#include "output.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -31,20 +32,20 @@ struct ec_sink_packet {
 
 /* Running totals since the session began; every loss stands in exactly one of drop_*. */
 struct ec_statistics {
-    uint64_t packets, bytes;              /* handed to sinks */
-    uint64_t handshakes;                  /* ClientHellos seen */
+    uint64_t packets, bytes; /* handed to sinks */
+    uint64_t handshakes;     /* ClientHellos seen */
     uint64_t handshakes_with_secrets;
-    uint64_t handshakes_without_secrets;  /* given up: deadline, or its owner has no hooked library */
-    uint64_t secrets;                     /* handed to sinks */
-    uint64_t late_secrets;                /* came after a packet that needed them had gone out */
-    uint64_t drop_ring;                   /* packets lost, ring full */
-    uint64_t drop_queue;                  /* packets released early, the hold queue full (not lost) */
-    uint64_t drop_read;                   /* packets lost, unreadable in the kernel */
+    uint64_t handshakes_without_secrets; /* given up: deadline, or its owner has no hooked library */
+    uint64_t secrets;                    /* handed to sinks */
+    uint64_t late_secrets;               /* came after a packet that needed them had gone out */
+    uint64_t drop_ring;                  /* packets lost, ring full */
+    uint64_t drop_queue;                 /* packets released early, the hold queue full (not lost) */
+    uint64_t drop_read;                  /* packets lost, unreadable in the kernel */
     uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid;
     uint64_t drop_owner_ring;
-    uint64_t truncated;                   /* packets cut against the user's wish */
-    uint64_t unattributed;                /* TCP or UDP packets of a local socket without an owner */
-    uint64_t reordered;                   /* packets whose time had to be raised to keep the order */
+    uint64_t truncated;    /* packets cut against the user's wish */
+    uint64_t unattributed; /* TCP or UDP packets of a local socket without an owner */
+    uint64_t reordered;    /* packets whose time had to be raised to keep the order */
 };
 
 /* Per interface, for an ISB. */
@@ -66,8 +67,8 @@ struct ec_sink_ops {
     bool (*interface)(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error);
     bool (*secret)(struct ec_sink *sink, const struct ec_secret *secret, GError **error);
     bool (*packet)(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error);
-    bool (*statistics)(struct ec_sink *sink, const struct ec_statistics *total, const struct ec_interface_statistics *interfaces,
-                       unsigned n_interfaces, GError **error);
+    bool (*statistics)(struct ec_sink *sink, const struct ec_statistics *total,
+                       const struct ec_interface_statistics *interfaces, unsigned n_interfaces, GError **error);
     /* After each batch: everything handed over must reach the reader now. */
     bool (*flush)(struct ec_sink *sink, GError **error);
     /* Writes what remains and closes; called once, also after a failure. */
@@ -77,7 +78,11 @@ struct ec_sink_ops {
     int (*get_fd)(struct ec_sink *sink);
 };
 
-/* The sink's reader has gone (EPIPE): a normal end, not a failure. */
-enum ec_sink_error { EC_SINK_ERROR_READER_GONE, EC_SINK_ERROR_WRITE };
+enum ec_sink_error {
+    EC_SINK_ERROR_READER_GONE, /* EPIPE: a normal end, not a failure */
+    EC_SINK_ERROR_WRITE,       /* disk full, file size limit, I/O error, a stalled reader at the end */
+    EC_SINK_ERROR_OPEN,        /* the output can't be opened or made */
+    EC_SINK_ERROR_FORMAT,      /* the output's format can't hold what is to be written */
+};
 #define EC_SINK_ERROR (ec_sink_error_quark())
 GQuark ec_sink_error_quark(void);

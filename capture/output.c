@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Descriptors are written without blocking: a reader that has stopped reading must not keep the
+ * process from ending. The flag O_NONBLOCK belongs to the open file, which an inherited pipe shares
+ * with others, so such a pipe is opened anew through /proc.
+ */
+#include "output.h"
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Bytes; the most that fs.pipe-max-size grants an unprivileged process by default (pipe(7)). */
+#define PIPE_SIZE (1 << 20)
+/* ms between looks at the pending signals while a reader is slow. */
+#define WAIT_STEP 100
+/* ms that a reader may take nothing once the capture is to end. */
+#define HURRY_PATIENCE 2000
+#define PARTS_MAX 5
+
+struct ec_output {
+    int fd;
+    ec_output_whole whole;
+    mode_t type; /* S_IFMT bits */
+    bool hurry;
+    unsigned idle;   /* ms without progress since the capture is to end */
+    GError *failure; /* the first one */
+};
+
+static int output_open_stdout(GError **error)
+{
+    struct stat status;
+    int fd = -1;
+
+    if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+        fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN,
+                    "standard output can't be written: %s: redirect it or name a file", g_strerror(errno));
+    return fd;
+}
+
+/* O_CREAT only where there is nothing: on what exists, fs.protected_fifos and
+ * fs.protected_regular (proc(5)) make it fail in a shared directory like /tmp. */
+static int output_open_path(const char *path)
+{
+    int fd = -1;
+
+    for (unsigned attempt = 0; fd < 0 && attempt < 3; attempt++) {
+        fd = open(path, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0 || errno != ENOENT)
+            break;
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
+static const char *output_open_remedy(int code)
+{
+    switch (code) {
+    case ELOOP:
+        return "it is a symbolic link, name the file itself";
+    case EACCES:
+    case EPERM:
+        return "choose a directory and file that you may write";
+    case ENOENT:
+        return "create its directory first";
+    case ENOSPC:
+        return "free some space or write elsewhere";
+    default:
+        return "write elsewhere";
+    }
+}
+
+/* errno on failure. */
+static bool output_prepare(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return false;
+    if (S_ISREG(status.st_mode))
+        return (status.st_mode & 07777) == 0600 ? ftruncate(fd, 0) == 0
+                                                : fchmod(fd, 0600) == 0 && ftruncate(fd, 0) == 0;
+    return true;
+}
+
+int ec_output_open(const char *path, GError **error)
+{
+    int fd;
+
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return output_open_stdout(error);
+    fd = output_open_path(path);
+    if (fd < 0 || !output_prepare(fd)) {
+        int code = errno;
+
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN, "%s can't be written: %s: %s", path, g_strerror(code),
+                    output_open_remedy(code));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+ec_output *ec_output_new(int fd, ec_output_whole whole, GError **error)
+{
+    int flags = fcntl(fd, F_GETFL);
+    struct stat status;
+    ec_output *output;
+
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status) < 0) {
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN, "descriptor %d isn't open for writing: name an output",
+                    fd);
+        if (fd >= 0)
+            close(fd);
+        return NULL;
+    }
+    output = g_new0(ec_output, 1);
+    output->fd = fd;
+    output->whole = whole;
+    output->type = status.st_mode & S_IFMT;
+    if (S_ISFIFO(output->type)) {
+        /* Best effort, both: a small or blocking pipe works too. */
+        (void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
+        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    }
+    return output;
+}
+
+void ec_output_free(ec_output *output)
+{
+    if (!output)
+        return;
+    if (output->fd >= 0)
+        close(output->fd);
+    g_clear_error(&output->failure);
+    g_free(output);
+}
+
+static bool output_fail(ec_output *output, GError **error)
+{
+    g_propagate_error(error, g_error_copy(output->failure));
+    return false;
+}
+
+static void output_set_failure(ec_output *output, int code)
+{
+    if (code == EPIPE || code == ECONNRESET)
+        output->failure = g_error_new(EC_SINK_ERROR, EC_SINK_ERROR_READER_GONE, "the reader has closed the pipe");
+    else if (code == ETIMEDOUT)
+        output->failure = g_error_new(EC_SINK_ERROR, EC_SINK_ERROR_WRITE,
+                                      "the reader of the pipe has stopped reading: end it or let it go on");
+    else
+        output->failure =
+            g_error_new(EC_SINK_ERROR, EC_SINK_ERROR_WRITE,
+                        "the output can't be written: %s: free some space or write elsewhere", g_strerror(code));
+}
+
+static bool output_is_ending(ec_output *output)
+{
+    sigset_t pending;
+
+    if (!output->hurry && sigpending(&pending) == 0)
+        output->hurry = sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+    return output->hurry;
+}
+
+/* 0, or the errno to fail with. */
+static int output_wait(ec_output *output)
+{
+    struct pollfd fd = {.fd = output->fd, .events = POLLOUT};
+
+    if (poll(&fd, 1, WAIT_STEP) != 0)
+        return 0;
+    if (output_is_ending(output))
+        output->idle += WAIT_STEP;
+    return output->idle > HURRY_PATIENCE ? ETIMEDOUT : 0;
+}
+
+/* Takes `written` bytes off the front of `parts`; returns the number of parts that are done. */
+static unsigned output_advance(struct iovec *parts, unsigned n_parts, size_t written)
+{
+    unsigned done = 0;
+
+    while (done < n_parts && written >= parts[done].iov_len)
+        written -= parts[done++].iov_len;
+    if (done < n_parts) {
+        parts[done].iov_base = (char *)parts[done].iov_base + written;
+        parts[done].iov_len -= written;
+    }
+    return done;
+}
+
+/* Returns 0 or an errno; `*ret_written` counts what went out in either case. */
+static int output_write_all(ec_output *output, struct iovec *parts, unsigned n_parts, size_t *ret_written)
+{
+    unsigned done = output_advance(parts, n_parts, 0);
+
+    while (done < n_parts) {
+        ssize_t written = writev(output->fd, parts + done, (int)(n_parts - done));
+        int code = 0;
+
+        if (written >= 0) {
+            *ret_written += (size_t)written;
+            output->idle = 0;
+            done += output_advance(parts + done, n_parts - done, (size_t)written);
+        } else if (errno == EAGAIN) {
+            code = output_wait(output);
+        } else if (errno != EINTR) {
+            code = errno;
+        }
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+/* Cuts a regular file back to the last whole unit of a write that broke off after `written` bytes. */
+static void output_cut(ec_output *output, const struct iovec *first, size_t written)
+{
+    size_t keep = output->whole(first->iov_base, MIN(written, first->iov_len));
+    off_t end = lseek(output->fd, 0, SEEK_CUR);
+
+    /* If this fails too, the first error is still the one to report. */
+    if (end < 0 || ftruncate(output->fd, end - (off_t)(written - keep)) < 0)
+        return;
+    (void)lseek(output->fd, end - (off_t)(written - keep), SEEK_SET);
+}
+
+bool ec_output_write(ec_output *output, const struct iovec *parts, unsigned n_parts, GError **error)
+{
+    struct iovec rest[PARTS_MAX];
+    size_t written = 0;
+    int code;
+
+    g_assert(n_parts >= 1 && n_parts <= PARTS_MAX);
+    if (output->failure)
+        return output_fail(output, error);
+    memcpy(rest, parts, n_parts * sizeof(*parts));
+    code = output_write_all(output, rest, n_parts, &written);
+    if (code == 0)
+        return true;
+    if (S_ISREG(output->type))
+        output_cut(output, parts, written);
+    output_set_failure(output, code);
+    return output_fail(output, error);
+}
+
+void ec_output_set_hurry(ec_output *output)
+{
+    output->hurry = true;
+}
+
+bool ec_output_close(ec_output *output, GError **error)
+{
+    int fd = output->fd;
+
+    output->fd = -1;
+    if (fd < 0 || close(fd) == 0 || errno == EINTR || output->failure)
+        return true;
+    output_set_failure(output, errno);
+    return output_fail(output, error);
+}
+
+int ec_output_get_fd(const ec_output *output)
+{
+    return S_ISFIFO(output->type) || S_ISSOCK(output->type) ? output->fd : -1;
+}
+
+bool ec_output_is_file(const ec_output *output)
+{
+    return S_ISREG(output->type);
+}

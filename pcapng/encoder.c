@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The memory file is mapped once. wiretap's stdio stream writes at the file's offset, which the
+ * descriptor kept here shares; setting that to 0 after a flush makes the stream start over, since
+ * glibc's and musl's streams that were only ever written to ask for no position.
+ */
+#include "encoder.h"
+#include "block.h"
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Bytes of a packet's block beyond its data: 32 of fixed parts, padding, two comments of at most
+ * 140, four short options. */
+#define PACKET_OVERHEAD_MAX 512u
+/* Bytes of the file's header, or of an interface block: three texts of at most EC_BLOCK_TEXT_MAX. */
+#define HEADER_MAX 4096u
+/* The longest that is added after ec_encoder_is_full() said no: a packet, behind its secrets and
+ * process blocks. */
+#define MAP_LEN (EC_ENCODER_WINDOW + 2 * EC_BLOCK_MAX)
+
+struct ec_encoder {
+    wtap_dumper *dumper;
+    int fd;
+    uint8_t *map;
+    size_t used_max; /* bytes in the window, at most */
+    size_t wipe;     /* bytes of the map that have been in use */
+};
+
+void ec_encoder_init(void)
+{
+    static gsize done;
+
+    if (!g_once_init_enter(&done))
+        return;
+    /* Below this level wiretap logs each packet. */
+    ws_log_set_level(LOG_LEVEL_WARNING);
+    wtap_init(false);
+    g_once_init_leave(&done, 1);
+}
+
+/* Consumes `info`. */
+static bool wiretap_fail(int code, char *info, GError **error)
+{
+    g_set_error(error, EC_SINK_ERROR, code == WTAP_ERR_UNWRITABLE_ENCAP ? EC_SINK_ERROR_FORMAT : EC_SINK_ERROR_WRITE,
+                "wiretap can't write this: %s%s%s", wtap_strerror(code), info ? ": " : "", info ? info : "");
+    g_free(info);
+    return false;
+}
+
+static bool encoder_open_memory(ec_encoder *encoder, GError **error)
+{
+    void *map = MAP_FAILED;
+
+    encoder->fd = memfd_create("ecapture", MFD_CLOEXEC);
+    if (encoder->fd >= 0 && ftruncate(encoder->fd, MAP_LEN) == 0)
+        map = mmap(NULL, MAP_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, encoder->fd, 0);
+    if (map == MAP_FAILED) {
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_WRITE,
+                    "no memory file (memfd_create): %s: raise the memory limit", g_strerror(errno));
+        return false;
+    }
+    encoder->map = map;
+    return true;
+}
+
+/* wiretap's stream closes its descriptor, so it gets one of its own. */
+static bool encoder_open_dumper(ec_encoder *encoder, enum ec_encoder_format format, const wtap_dump_params *params,
+                                GError **error)
+{
+    int type = format == EC_ENCODER_PCAPNG ? wtap_pcapng_file_type_subtype() : wtap_pcap_nsec_file_type_subtype();
+    int fd = fcntl(encoder->fd, F_DUPFD_CLOEXEC, 3);
+    char *info = NULL;
+    int code = 0;
+
+    /* On failure wiretap has closed the descriptor, or not: it can't be told, so it is not tried again. */
+    encoder->dumper = wtap_dump_fdopen(fd, type, WTAP_UNCOMPRESSED, params, &code, &info);
+    return encoder->dumper || wiretap_fail(code, info, error);
+}
+
+ec_encoder *ec_encoder_new(enum ec_encoder_format format, const wtap_dump_params *params, GError **error)
+{
+    g_autoptr(ec_encoder) encoder = g_new0(ec_encoder, 1);
+
+    encoder->fd = -1;
+    ec_encoder_init();
+    if (!encoder_open_memory(encoder, error) || !encoder_open_dumper(encoder, format, params, error))
+        return NULL;
+    encoder->used_max = HEADER_MAX;
+    return g_steal_pointer(&encoder);
+}
+
+void ec_encoder_free(ec_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    if (encoder->dumper) {
+        g_autofree char *info = NULL;
+        int code = 0;
+
+        /* What is still buffered goes into memory that is about to be wiped. */
+        (void)ec_wtap_dump_close(encoder->dumper, &code, &info);
+    }
+    if (encoder->map) {
+        explicit_bzero(encoder->map, MIN(MAX(encoder->wipe, encoder->used_max), MAP_LEN));
+        munmap(encoder->map, MAP_LEN);
+    }
+    if (encoder->fd >= 0)
+        close(encoder->fd);
+    g_free(encoder);
+}
+
+bool ec_encoder_add_interface(ec_encoder *encoder, wtap_block_t interface, GError **error)
+{
+    char *info = NULL;
+    int code = 0;
+
+    encoder->used_max += HEADER_MAX;
+    return wtap_dump_add_idb(encoder->dumper, interface, &code, &info) || wiretap_fail(code, info, error);
+}
+
+bool ec_encoder_add_packet(ec_encoder *encoder, wtap_rec *rec, const uint8_t *data, GError **error)
+{
+    char *info = NULL;
+    int code = 0;
+
+    encoder->used_max += rec->rec_header.packet_header.caplen + PACKET_OVERHEAD_MAX;
+    return ec_wtap_dump(encoder->dumper, rec, data, &code, &info) || wiretap_fail(code, info, error);
+}
+
+static bool encoder_flush(ec_encoder *encoder, GError **error)
+{
+    int code = 0;
+
+    return wtap_dump_flush(encoder->dumper, &code) || wiretap_fail(code, NULL, error);
+}
+
+bool ec_encoder_add_bytes(ec_encoder *encoder, const void *data, size_t len, GError **error)
+{
+    encoder->used_max += len;
+    if (!encoder_flush(encoder, error))
+        return false;
+    if (write(encoder->fd, data, len) == (ssize_t)len)
+        return true;
+    return wiretap_fail(errno, NULL, error);
+}
+
+bool ec_encoder_is_full(const ec_encoder *encoder)
+{
+    return encoder->used_max >= EC_ENCODER_WINDOW;
+}
+
+bool ec_encoder_is_empty(const ec_encoder *encoder)
+{
+    return encoder->used_max == 0;
+}
+
+bool ec_encoder_take(ec_encoder *encoder, uint8_t **ret_data, size_t *ret_len, GError **error)
+{
+    off_t end;
+
+    if (!encoder_flush(encoder, error))
+        return false;
+    end = lseek(encoder->fd, 0, SEEK_CUR);
+    if (end < 0 || (size_t)end > MAP_LEN)
+        return wiretap_fail(WTAP_ERR_INTERNAL, g_strdup("memory file overrun"), error);
+    if (lseek(encoder->fd, 0, SEEK_SET) != 0)
+        return wiretap_fail(errno, NULL, error);
+    encoder->wipe = MAX(encoder->wipe, (size_t)end);
+    encoder->used_max = 0;
+    *ret_data = encoder->map;
+    *ret_len = (size_t)end;
+    return true;
+}

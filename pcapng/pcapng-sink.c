@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wiretap writes the section, the interfaces and the packets into the encoder's window; secrets,
+ * process blocks and statistics are added by hand: wiretap writes a DSB only before the next
+ * packet, keeps its key material until the end, and has no process blocks; 4.0 writes statistics
+ * only at its close. Packets above LARGE skip the window: wiretap writes their block without data,
+ * which is then laid in between on the way out.
+ *
+ * A Darwin process block is known by its number in the section. dumpcap repeats only the section and
+ * interface blocks in each file of a ring, so there the numbers would name other processes:
+ * they are written to a regular file alone.
+ */
+#include "pcapng-sink.h"
+#include "block.h"
+#include "encoder.h"
+#include "label.h"
+
+#include <string.h>
+
+/* dumpcap 4.0 and 4.2 crash at a section header block of more than 2,048 bytes. */
+#define SECTION_TEXT_MAX 255u
+#define NSEC_PER_SEC 1000000000u
+/* Bytes of data from which one more writev costs less than copying the data twice. */
+#define LARGE 16384u
+
+struct interface_state {
+    int encap;                            /* WTAP_ENCAP_ */
+    uint64_t delivered;                   /* packets */
+    uint64_t told_received, told_dropped; /* of the last statistics block */
+    bool told;
+};
+
+struct pcapng_sink {
+    struct ec_sink sink;
+    ec_output *output;
+    GArray *sections;    /* the one section's wtap_block_t */
+    ec_encoder *encoder; /* NULL before the first interface: wiretap begins no file without one */
+    ec_label_cache *labels;
+    wtap_rec rec;
+    GArray *interfaces; /* struct interface_state */
+    GByteArray *blocks; /* scratch */
+    bool wipe;          /* the window holds secrets */
+    size_t secrets_len;
+    char secrets[EC_BLOCK_SECRETS_MAX]; /* lines not written yet */
+};
+
+static struct pcapng_sink *pcapng_from_sink(struct ec_sink *sink)
+{
+    return (struct pcapng_sink *)((char *)sink - G_STRUCT_OFFSET(struct pcapng_sink, sink));
+}
+
+/* Takes what the window holds, ready to be written. */
+static bool pcapng_take(struct pcapng_sink *self, uint8_t **ret_data, size_t *ret_len, GError **error)
+{
+    uint8_t *data;
+    size_t len;
+
+    if (!ec_encoder_take(self->encoder, &data, &len, error))
+        return false;
+    if (!ec_block_patch(data, len)) {
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_FORMAT,
+                    "wiretap wrote a packet block of unknown form: build with Wireshark 4.0 to 4.6");
+        return false;
+    }
+    *ret_data = data;
+    *ret_len = len;
+    return true;
+}
+
+/* Forgets what was taken, once it is written. */
+static void pcapng_forget(struct pcapng_sink *self, uint8_t *data, size_t len)
+{
+    if (self->wipe)
+        explicit_bzero(data, len);
+    self->wipe = false;
+}
+
+static bool pcapng_write_window(struct pcapng_sink *self, GError **error)
+{
+    struct iovec part;
+    uint8_t *data;
+    bool ok;
+
+    if (!self->encoder || ec_encoder_is_empty(self->encoder))
+        return true;
+    if (!pcapng_take(self, &data, &part.iov_len, error))
+        return false;
+    part.iov_base = data;
+    ok = ec_output_write(self->output, &part, 1, error);
+    pcapng_forget(self, data, part.iov_len);
+    return ok;
+}
+
+static bool pcapng_add_blocks(struct pcapng_sink *self, GError **error)
+{
+    bool ok = ec_encoder_add_bytes(self->encoder, self->blocks->data, self->blocks->len, error);
+
+    g_byte_array_set_size(self->blocks, 0);
+    return ok;
+}
+
+static bool pcapng_add_secrets(struct pcapng_sink *self, GError **error)
+{
+    guint len;
+    bool ok;
+
+    if (!self->secrets_len || !self->encoder)
+        return true;
+    ec_block_append_secrets(self->blocks, self->secrets, self->secrets_len);
+    self->secrets_len = 0;
+    self->wipe = true;
+    len = self->blocks->len;
+    ok = pcapng_add_blocks(self, error);
+    explicit_bzero(self->secrets, sizeof(self->secrets));
+    explicit_bzero(self->blocks->data, len);
+    return ok;
+}
+
+static wtap_block_t interface_block_new(const struct ec_sink_interface *interface, int encap)
+{
+    wtap_block_t block = wtap_block_create(WTAP_BLOCK_IF_ID_AND_INFO);
+    wtapng_if_descr_mandatory_t *description = wtap_block_get_mandatory_data(block);
+
+    description->wtap_encap = encap;
+    description->time_units_per_second = NSEC_PER_SEC;
+    description->tsprecision = WTAP_TSPREC_NSEC;
+    description->snap_len = interface->snaplen;
+    wtap_block_add_uint8_option(block, OPT_IDB_TSRESOL, 9);
+    wtap_block_add_string_option(block, OPT_IDB_NAME, interface->name, strnlen(interface->name, EC_BLOCK_TEXT_MAX));
+    if (interface->filter && *interface->filter) {
+        g_autofree char *text = g_strndup(interface->filter, EC_BLOCK_TEXT_MAX);
+        if_filter_opt_t filter = {.type = if_filter_pcap, .data.filter_str = text};
+
+        wtap_block_add_if_filter_option(block, OPT_IDB_FILTER, &filter);
+    }
+    return block;
+}
+
+/* `interface` NULL: wiretap makes up an Ethernet one. */
+static bool pcapng_open(struct pcapng_sink *self, wtap_block_t interface, GError **error)
+{
+    wtapng_iface_descriptions_t interfaces = {.interface_data = g_array_new(FALSE, FALSE, sizeof(interface))};
+    wtap_dump_params params = {
+        .encap = interface ? WTAP_ENCAP_PER_PACKET : WTAP_ENCAP_ETHERNET,
+        .tsprec = WTAP_TSPREC_NSEC,
+        .shb_hdrs = self->sections,
+        .idb_inf = &interfaces,
+    };
+
+    if (interface)
+        g_array_append_val(interfaces.interface_data, interface);
+    self->encoder = ec_encoder_new(EC_ENCODER_PCAPNG, &params, error);
+    g_array_unref(interfaces.interface_data);
+    return self->encoder != NULL;
+}
+
+static bool pcapng_interface(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    struct interface_state state = {.encap = wtap_pcap_encap_to_wtap_encap(interface->linktype)};
+    wtap_block_t block;
+    bool ok;
+
+    g_assert(interface->id == self->interfaces->len);
+    if (state.encap == WTAP_ENCAP_UNKNOWN) {
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_FORMAT,
+                    "%s has link type %d, which wiretap doesn't know: leave it out", interface->name,
+                    interface->linktype);
+        return false;
+    }
+    block = interface_block_new(interface, state.encap);
+    ok = self->encoder ? ec_encoder_add_interface(self->encoder, block, error) : pcapng_open(self, block, error);
+    wtap_block_unref(block);
+    g_array_append_val(self->interfaces, state);
+    return ok;
+}
+
+static bool pcapng_secret(struct ec_sink *sink, const struct ec_secret *secret, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+
+    if (self->secrets_len + EC_KEYLOG_LINE_LEN > sizeof(self->secrets)) {
+        if (!self->encoder) {
+            g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_FORMAT, "secrets without an interface: capture on one");
+            return false;
+        }
+        if (!pcapng_add_secrets(self, error))
+            return false;
+    }
+    self->secrets_len += ec_keylog_line_format(secret, self->secrets + self->secrets_len);
+    return true;
+}
+
+/* The packet's block stands in the window, last and without its data. */
+static bool pcapng_write_large(struct pcapng_sink *self, const struct ec_sink_packet *packet, uint32_t caplen,
+                               GError **error)
+{
+    static const uint8_t zero[3];
+    size_t len, block, head, pad;
+    uint32_t block_len = 0;
+    uint8_t *data;
+    bool ok;
+
+    if (!pcapng_take(self, &data, &len, error))
+        return false;
+    memcpy(&block_len, data + len - sizeof(block_len), sizeof(block_len));
+    block = len - block_len;
+    ok = ec_block_open(data + block, block_len, caplen, &head, &pad);
+    g_assert(ok);
+    const struct iovec parts[] = {
+        {.iov_base = data, .iov_len = block},
+        {.iov_base = data + block, .iov_len = head},
+        {.iov_base = (void *)packet->data, .iov_len = caplen},
+        {.iov_base = (void *)zero, .iov_len = pad},
+        {.iov_base = data + block + head, .iov_len = block_len - head},
+    };
+    ok = ec_output_write(self->output, parts, G_N_ELEMENTS(parts), error);
+    pcapng_forget(self, data, len);
+    return ok;
+}
+
+static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    struct interface_state *state = &g_array_index(self->interfaces, struct interface_state, packet->interface);
+    wtap_packet_header *header = &self->rec.rec_header.packet_header;
+    uint32_t caplen = MIN(packet->caplen, EC_SNAPLEN_MAX);
+
+    g_assert(packet->interface < self->interfaces->len);
+    self->rec.block = ec_label_cache_get(self->labels, packet, self->blocks);
+    if (self->blocks->len && !pcapng_add_blocks(self, error))
+        return false;
+    if (self->secrets_len && !pcapng_add_secrets(self, error))
+        return false;
+    self->rec.ts.secs = (time_t)(packet->time / NSEC_PER_SEC);
+    self->rec.ts.nsecs = (int)(packet->time % NSEC_PER_SEC);
+    header->interface_id = packet->interface;
+    header->pkt_encap = state->encap;
+    header->len = packet->len;
+    header->caplen = caplen < LARGE ? caplen : 0;
+    if (!ec_encoder_add_packet(self->encoder, &self->rec, packet->data, error))
+        return false;
+    state->delivered++;
+    if (caplen >= LARGE)
+        return pcapng_write_large(self, packet, caplen, error);
+    return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
+}
+
+/* "name=value" of every counter, in the order of the struct. */
+static char *statistics_format(const struct ec_statistics *total)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } counters[] = {
+#define COUNTER(name) {#name, offsetof(struct ec_statistics, name)}
+        COUNTER(packets),
+        COUNTER(bytes),
+        COUNTER(handshakes),
+        COUNTER(handshakes_with_secrets),
+        COUNTER(handshakes_without_secrets),
+        COUNTER(secrets),
+        COUNTER(late_secrets),
+        COUNTER(drop_ring),
+        COUNTER(drop_queue),
+        COUNTER(drop_read),
+        COUNTER(drop_secret_ring),
+        COUNTER(drop_secret_fault),
+        COUNTER(drop_secret_invalid),
+        COUNTER(drop_owner_ring),
+        COUNTER(truncated),
+        COUNTER(unattributed),
+        COUNTER(reordered),
+#undef COUNTER
+    };
+    _Static_assert(G_N_ELEMENTS(counters) * sizeof(uint64_t) == sizeof(struct ec_statistics),
+                   "a counter without a name");
+    GString *text = g_string_sized_new(EC_BLOCK_TEXT_MAX);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(counters); i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)total + counters[i].offset, sizeof(value));
+        g_string_append_printf(text, "%s%s=%" G_GUINT64_FORMAT, i ? " " : "", counters[i].name, value);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* An interface whose counts stand as they were told last is left out, but for the first: it carries
+ * the comment. */
+static bool pcapng_statistics(struct ec_sink *sink, const struct ec_statistics *total,
+                              const struct ec_interface_statistics *interfaces, unsigned n_interfaces, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    g_autofree char *comment = statistics_format(total);
+
+    for (unsigned i = 0; i < n_interfaces; i++) {
+        const struct ec_interface_statistics *now = &interfaces[i];
+        struct interface_state *state;
+
+        g_assert(now->interface < self->interfaces->len);
+        state = &g_array_index(self->interfaces, struct interface_state, now->interface);
+        if (i > 0 && state->told && state->told_received == now->received && state->told_dropped == now->dropped)
+            continue;
+        ec_block_append_statistics(self->blocks, now, state->delivered, i == 0 ? comment : NULL);
+        state->told = true;
+        state->told_received = now->received;
+        state->told_dropped = now->dropped;
+        if (!pcapng_add_blocks(self, error))
+            return false;
+    }
+    return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
+}
+
+static bool pcapng_flush(struct ec_sink *sink, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+
+    return pcapng_add_secrets(self, error) && pcapng_write_window(self, error);
+}
+
+static bool pcapng_close(struct ec_sink *sink, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    bool ok;
+
+    ec_output_set_hurry(self->output);
+    ok = (self->encoder || pcapng_open(self, NULL, error)) && pcapng_flush(sink, error);
+    return ec_output_close(self->output, ok ? error : NULL) && ok;
+}
+
+static void pcapng_free(struct ec_sink *sink)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+
+    explicit_bzero(self->secrets, sizeof(self->secrets));
+    ec_encoder_free(self->encoder);
+    ec_label_cache_free(self->labels);
+    ec_output_free(self->output);
+    wtap_block_array_free(self->sections);
+    g_array_unref(self->interfaces);
+    g_byte_array_unref(self->blocks);
+    g_free(self);
+}
+
+static int pcapng_get_fd(struct ec_sink *sink)
+{
+    return ec_output_get_fd(pcapng_from_sink(sink)->output);
+}
+
+static const struct ec_sink_ops pcapng_ops = {
+    .name = "pcapng",
+    .interface = pcapng_interface,
+    .secret = pcapng_secret,
+    .packet = pcapng_packet,
+    .statistics = pcapng_statistics,
+    .flush = pcapng_flush,
+    .close = pcapng_close,
+    .free = pcapng_free,
+    .get_fd = pcapng_get_fd,
+};
+
+static void section_add_text(wtap_block_t section, unsigned option, const char *text)
+{
+    if (text && *text)
+        wtap_block_add_string_option(section, option, text, strnlen(text, SECTION_TEXT_MAX));
+}
+
+static GArray *sections_new(const struct ec_pcapng_config *config)
+{
+    GArray *sections = g_array_new(FALSE, FALSE, sizeof(wtap_block_t));
+    wtap_block_t section = wtap_block_create(WTAP_BLOCK_SECTION);
+
+    section_add_text(section, OPT_SHB_HARDWARE, config->hardware);
+    section_add_text(section, OPT_SHB_OS, config->os);
+    section_add_text(section, OPT_SHB_USERAPPL, config->application);
+    g_array_append_val(sections, section);
+    return sections;
+}
+
+struct ec_sink *ec_pcapng_sink_new(int fd, const struct ec_pcapng_config *config, GError **error)
+{
+    g_autoptr(ec_output) output = ec_output_new(fd, ec_block_whole, error);
+    struct pcapng_sink *self;
+
+    if (!output)
+        return NULL;
+    ec_encoder_init();
+    self = g_new0(struct pcapng_sink, 1);
+    self->sink.ops = &pcapng_ops;
+    self->output = g_steal_pointer(&output);
+    self->sections = sections_new(config);
+    ec_wtap_rec_prepare(&self->rec);
+    self->labels = ec_label_cache_new(config->comments, ec_output_is_file(self->output));
+    self->interfaces = g_array_new(FALSE, FALSE, sizeof(struct interface_state));
+    /* Reserved, so that it doesn't move and leave a copy of secrets behind. */
+    self->blocks = g_byte_array_sized_new(2 * EC_BLOCK_SECRETS_MAX);
+    return &self->sink;
+}
