@@ -21,21 +21,25 @@ const char *ec_library_kind_get_name(enum ec_library_kind kind);
 struct ec_hook_point {
     enum ec_library_kind kind;
     enum ec_hook_method method;
-    uint64_t function_offset; /* file offset of the function's first byte */
-    uint64_t probe_offset;    /* file offset to probe: the function's entry, or a cheap instruction soon
-                                 after it before which no argument register is written (KERNEL-FACTS:
-                                 endbr64 13 us, the push behind it 0.6 us) */
-    uint32_t random_offset;   /* bytes from the first argument to the 32-byte client random */
-    char version[48];         /* of the library if its file tells ("3.0.22"), else "" */
-    char build_id[41];        /* hex, "" if it has none */
+    uint64_t function_offset;       /* file offset of the function's first byte */
+    uint64_t probe_offset;          /* file offset to probe: the function's entry, or a cheap instruction soon
+                                       after it before which no argument register is written (KERNEL-FACTS:
+                                       endbr64 13 us, the push behind it 0.6 us) */
+    bool random_indirect;           /* false: the 32-byte client random is at ssl + random_offset (OpenSSL >= 3.0);
+                                       true: at *(ssl + random_pointer_offset) + random_offset, as ssl->s3 is a pointer
+                                       there (OpenSSL 1.1.1, BoringSSL). `ssl`: the function's first argument */
+    uint16_t random_pointer_offset; /* bytes */
+    uint16_t random_offset;         /* bytes */
+    char version[48];               /* of the library if its file tells ("3.0.22"), else "" */
+    char build_id[41];              /* hex, "" if it has none */
 };
 
 enum ec_hook_error {
-    EC_HOOK_ERROR_IO,          /* the file can't be read */
-    EC_HOOK_ERROR_NOT_ELF,     /* no ELF, truncated, or inconsistent */
-    EC_HOOK_ERROR_MACHINE,     /* an ELF of another machine than x86-64 or aarch64 */
-    EC_HOOK_ERROR_NOT_TLS,     /* holds none of the label strings: not a TLS library of these kinds */
-    EC_HOOK_ERROR_UNPROVEN,    /* holds them, but the function or the random's place isn't proven */
+    EC_HOOK_ERROR_IO,       /* the file can't be read */
+    EC_HOOK_ERROR_NOT_ELF,  /* no ELF, truncated, or inconsistent */
+    EC_HOOK_ERROR_MACHINE,  /* an ELF of another machine than x86-64 or aarch64 */
+    EC_HOOK_ERROR_NOT_TLS,  /* holds none of the label strings: not a TLS library of these kinds */
+    EC_HOOK_ERROR_UNPROVEN, /* holds them, but the function or the random's place isn't proven */
 };
 #define EC_HOOK_ERROR (ec_hook_error_quark())
 GQuark ec_hook_error_quark(void);
@@ -44,3 +48,7 @@ GQuark ec_hook_error_quark(void);
  * (.gnu_debuglink, build ID), -1 if there is none. On failure false, `error` says why in one line
  * and *ret_point is untouched. */
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error);
+
+/* The version of the TLS library inside any ELF file ("3.0.22", "BoringSSL", "AWS-LC 1.30.0", "LibreSSL 3.8.2"),
+ * by its version string. libssl itself often lacks it: ask the libcrypto beside it. False if there is none. */
+bool ec_library_version_find(int fd, char ret_version[static 48]);

@@ -49,4 +49,5 @@ void ec_secret_set_free(struct ec_secret_set *set);
 typedef struct ec_secret_set ec_secret_set;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_secret_set, ec_secret_set_free)
 /* True if it was not in the set: hand the secret on. */
-bool ec_secret_set_add(struct ec_secret_set *set, enum ec_secret_label label, const uint8_t client_random[static EC_RANDOM_LEN]);
+bool ec_secret_set_add(struct ec_secret_set *set, enum ec_secret_label label,
+                       const uint8_t client_random[static EC_RANDOM_LEN]);

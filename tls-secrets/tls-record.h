@@ -11,14 +11,14 @@
 #include <stddef.h>
 
 enum ec_tls_seen {
-    EC_TLS_CLIENT_HELLO = 1 << 0,        /* a ClientHello begins here; client_random is set */
-    EC_TLS_SERVER_HELLO = 1 << 1,        /* a ServerHello begins here; version is set */
-    EC_TLS_HELLO_RETRY = 1 << 2,         /* that ServerHello is a HelloRetryRequest (RFC 8446 4.1.3) */
-    EC_TLS_CHANGE_CIPHER_SPEC = 1 << 3,  /* a ChangeCipherSpec record */
-    EC_TLS_APPLICATION_DATA = 1 << 4,    /* a record of type 23 begins here (TLS 1.3: anything encrypted) */
-    EC_TLS_ALERT = 1 << 5,               /* an alert record in the clear begins here */
-    EC_TLS_EARLY_DATA = 1 << 6,          /* the ClientHello offers early_data */
-    EC_TLS_HANDSHAKE = 1 << 7,           /* some record of type 22 begins here */
+    EC_TLS_CLIENT_HELLO = 1 << 0,       /* a ClientHello begins here and its random is here: client_random is set */
+    EC_TLS_SERVER_HELLO = 1 << 1,       /* a ServerHello begins here; version is set */
+    EC_TLS_HELLO_RETRY = 1 << 2,        /* that ServerHello is a HelloRetryRequest (RFC 8446 4.1.3) */
+    EC_TLS_CHANGE_CIPHER_SPEC = 1 << 3, /* a ChangeCipherSpec record */
+    EC_TLS_APPLICATION_DATA = 1 << 4,   /* a record of type 23 begins here (TLS 1.3: anything encrypted) */
+    EC_TLS_ALERT = 1 << 5,              /* an alert record in the clear begins here */
+    EC_TLS_EARLY_DATA = 1 << 6,         /* the ClientHello offers early_data */
+    EC_TLS_HANDSHAKE = 1 << 7,          /* some record of type 22 begins here */
 };
 
 struct ec_tls_peek {
@@ -26,10 +26,12 @@ struct ec_tls_peek {
     uint16_t version; /* of a ServerHello: 0x0303, 0x0304 …, by supported_versions if there */
     uint8_t client_random[EC_RANDOM_LEN];
     size_t next; /* bytes from the payload's start to where the record after the last one here begins;
-                    > len if that one is cut: the following segment starts next - len bytes before a record */
+                    > len if that one is cut: the following segment starts next - len bytes before a record;
+                    < len if a record's 5-byte header itself is cut, or (false returned) what stands there is no TLS.
+                    Keep the cut header's bytes and put them before the next segment */
 };
 
 /* Walks the records from payload + skip (skip: what the last segment's record still takes; if
  * skip >= len nothing is seen and next = skip). False if these bytes are no TLS records: `*ret_peek`
- * then holds what was seen before. */
+ * then holds what was seen before. SSLv2-compatible hellos (RFC 5246 E.2) are no TLS here. */
 bool ec_tls_record_peek(const uint8_t *payload, size_t len, size_t skip, struct ec_tls_peek *ret_peek);
