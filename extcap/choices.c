@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "choices.h"
+#include "target.h"
+
+#include <net/if.h>
+#include <string.h>
+
+/* Wireshark's parser takes {…} apart with a regular expression and knows no escape. */
+static char *make_safe(const char *text)
+{
+    char *safe = g_utf8_make_valid(text, -1);
+
+    for (char *c = safe; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || *c == '{' || *c == '}')
+            *c = '?';
+    return safe;
+}
+
+static void describe_library(GString *text, const struct ec_library *library)
+{
+    g_autofree char *name = g_path_get_basename(library->path);
+
+    g_string_append_printf(text, "%s%s", text->len ? ", " : "", name);
+    if (!library->hookable)
+        g_string_append(text, " (no hook point)");
+    else
+        g_string_append_printf(text, " %s%s%s", ec_library_kind_get_name(library->point.kind),
+                               *library->point.version ? " " : "", library->point.version);
+}
+
+static void offer_process(const struct ec_process *process, ec_choice_func func, void *data)
+{
+    g_autoptr(GString) libraries = g_string_new(NULL);
+    g_autofree char *value = g_strdup_printf("%u", process->pid);
+    g_autofree char *text = NULL;
+    g_autofree char *display = NULL;
+
+    for (guint i = 0; i < process->libraries->len; i++)
+        describe_library(libraries, g_ptr_array_index(process->libraries, i));
+    text = g_strdup_printf("%u %.*s: %s", process->pid, (int)sizeof(process->comm), process->comm, libraries->str);
+    display = make_safe(text);
+    func(data, value, display, true);
+}
+
+static void offer_processes(ec_choice_func func, void *data)
+{
+    g_autoptr(ec_target_list) list = ec_target_list_new(true, NULL);
+    GPtrArray *processes = ec_target_list_get_processes(list);
+
+    for (guint i = 0; i < processes->len; i++)
+        offer_process(g_ptr_array_index(processes, i), func, data);
+    /* Wireshark 4.0 shows no widget at all for an empty list. */
+    if (!processes->len)
+        func(data, "none", "No process that may be read has a TLS library loaded", false);
+}
+
+static void offer_interfaces(ec_choice_func func, void *data)
+{
+    struct if_nameindex *interfaces = if_nameindex();
+
+    for (struct if_nameindex *i = interfaces; i && i->if_index; i++) {
+        g_autofree char *name = make_safe(i->if_name);
+
+        func(data, name, name, true);
+    }
+    if (interfaces)
+        if_freenameindex(interfaces);
+}
+
+void ec_choices_foreach(const struct ec_option *option, ec_choice_func func, void *data)
+{
+    if (option->id == EC_OPTION_PID)
+        offer_processes(func, data);
+    else if (option->id == EC_OPTION_INTERFACE)
+        offer_interfaces(func, data);
+    for (const char *const *choice = option->choices; choice && *choice; choice++)
+        func(data, *choice, *choice, true);
+}

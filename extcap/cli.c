@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli.h"
+#include "command.h"
+#include "help.h"
+#include "list.h"
+#include "log.h"
+#include "module.h"
+#include "option.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_FAILURE 1
+#define STATUS_USAGE 2
+
+static int fail(const struct ec_options *options, const GError *error)
+{
+    fprintf(stderr, "ecapture: %s\n", error->message);
+    if (options->log_file)
+        ec_log_error("%s", error->message);
+    return g_error_matches(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE) ? STATUS_USAGE : STATUS_FAILURE;
+}
+
+static bool set_usage_error(GError **error, const char *text)
+{
+    g_set_error_literal(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, text);
+    return false;
+}
+
+static bool parse_module(struct ec_options *options, const char *name, GError **error)
+{
+    const struct ec_module *module = ec_module_get(name);
+    g_autoptr(GString) names = g_string_new("all");
+
+    if (module || !strcmp(name, "all")) {
+        options->modules = module ? 1u << module->id : (1u << EC_MODULE_MAX) - 1;
+        return true;
+    }
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        g_string_append_printf(names, ", %s", ec_modules[i].name);
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "there is no module '%s': use one of %s, or list", name,
+                names->str);
+    return false;
+}
+
+/* -m keylog makes -w name the key log, as eCapture has it. */
+static bool settle_output(struct ec_options *options, GError **error)
+{
+    if (options->mode_given && options->mode == EC_MODE_TEXT)
+        return set_usage_error(error, "not supported yet: text output, use -w FILE or -k FILE");
+    if (options->mode_given && options->mode == EC_MODE_KEYLOG && options->pcapfile) {
+        if (options->keylogfile)
+            return set_usage_error(error, "two files for one key log: with -m keylog give -w or -k, not both");
+        options->keylogfile = g_steal_pointer(&options->pcapfile);
+    }
+    if (options->mode_given && options->mode == EC_MODE_PCAPNG && !options->pcapfile)
+        return set_usage_error(error, "no capture file is given: add -w FILE, or -w - for standard output");
+    if (options->mode_given && options->mode == EC_MODE_KEYLOG && !options->keylogfile)
+        return set_usage_error(error, "no key log is given: add -w FILE, or -w - for standard output");
+    if (!options->pcapfile && !options->keylogfile)
+        return set_usage_error(error, "not supported yet: text output, use -w FILE (pcapng) or -k FILE (key log)");
+    if (!g_strcmp0(options->pcapfile, options->keylogfile))
+        return set_usage_error(error, "capture and key log can't share one file: give -w and -k different ones");
+    if (!g_strcmp0(options->pcapfile, "-") && isatty(STDOUT_FILENO))
+        return set_usage_error(error, "a capture would garble the terminal: pipe it on, or give -w FILE");
+    return true;
+}
+
+static bool check_command(const struct ec_options *options, GError **error)
+{
+    g_autofree char *path = NULL;
+
+    if (!options->command)
+        return true;
+    if (options->pids->len)
+        return set_usage_error(error, "-p and -- COMMAND exclude each other: leave one out");
+    path = g_find_program_in_path(options->command[0]);
+    if (path)
+        return true;
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE,
+                "there is no program '%s': give its path, or a name that PATH leads to", options->command[0]);
+    return false;
+}
+
+static int capture(const char *module, int n_args, char *const *args)
+{
+    g_autoptr(ec_options) options = ec_options_new();
+    g_autoptr(GError) error = NULL;
+    int status = 0;
+
+    if (!parse_module(options, module, &error) || !ec_options_parse(options, EC_FRONT_CLI, n_args, args, &error))
+        return fail(options, error);
+    if (options->help) {
+        ec_help_print(stdout);
+        return 0;
+    }
+    if (!settle_output(options, &error) || !check_command(options, &error) || !ec_options_check(options, &error) ||
+        !ec_log_open(options->log_level, options->log_file, &error) || !ec_run_command_line(options, &status, &error))
+        return fail(options, error);
+    return status;
+}
+
+static int print_version(void)
+{
+    puts("ecapture " ECAPTURE_VERSION);
+    return 0;
+}
+
+int ec_cli_run(int n_args, char *const *args)
+{
+    if (n_args == 0) {
+        ec_help_print(stderr);
+        return STATUS_USAGE;
+    }
+    if (!strcmp(args[0], "-h") || !strcmp(args[0], "--help")) {
+        ec_help_print(stdout);
+        return 0;
+    }
+    if (!strcmp(args[0], "--version"))
+        return print_version();
+    if (!strcmp(args[0], "list"))
+        return ec_list_run(n_args - 1, args + 1);
+    return capture(args[0], n_args - 1, args + 1);
+}

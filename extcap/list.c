@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "list.h"
+#include "json.h"
+#include "target.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The user's name, or the number of one who has none here; free with g_free(). */
+static char *get_user(uint32_t uid)
+{
+    const struct passwd *entry = getpwuid(uid);
+
+    return entry ? g_strdup(entry->pw_name) : g_strdup_printf("%u", uid);
+}
+
+static char *get_name(const struct ec_process *process)
+{
+    return g_strndup(process->comm, sizeof(process->comm));
+}
+
+static void add_library(struct ec_json *json, const struct ec_library *library)
+{
+    const struct ec_hook_point *point = &library->point;
+
+    ec_json_open(json, NULL, '{');
+    ec_json_add_string(json, "path", library->path);
+    ec_json_add_bool(json, "hookable", library->hookable);
+    if (library->hookable) {
+        ec_json_add_string(json, "kind", ec_library_kind_get_name(point->kind));
+        ec_json_add_string(json, "version", *point->version ? point->version : NULL);
+        ec_json_add_string(json, "build_id", *point->build_id ? point->build_id : NULL);
+        ec_json_add_string(json, "method", ec_hook_method_get_name(point->method));
+    } else {
+        ec_json_add_string(json, "reason", library->reason);
+    }
+    ec_json_close(json, '}');
+}
+
+static void add_process(struct ec_json *json, const struct ec_process *process)
+{
+    g_autofree char *name = get_name(process);
+    g_autofree char *user = get_user(process->uid);
+
+    ec_json_open(json, NULL, '{');
+    ec_json_add_number(json, "pid", process->pid);
+    ec_json_add_string(json, "name", name);
+    ec_json_add_number(json, "uid", process->uid);
+    ec_json_add_string(json, "user", user);
+    ec_json_open(json, "libraries", '[');
+    for (guint i = 0; i < process->libraries->len; i++)
+        add_library(json, g_ptr_array_index(process->libraries, i));
+    ec_json_close(json, ']');
+    ec_json_close(json, '}');
+}
+
+static void print_json(GPtrArray *processes, unsigned unreadable)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct ec_json json = {.text = text};
+
+    ec_json_open(&json, NULL, '{');
+    ec_json_open(&json, "processes", '[');
+    for (guint i = 0; i < processes->len; i++)
+        add_process(&json, g_ptr_array_index(processes, i));
+    ec_json_close(&json, ']');
+    ec_json_add_number(&json, "unreadable", unreadable);
+    ec_json_close(&json, '}');
+    puts(text->str);
+}
+
+/* For a terminal: a path may hold what would move its cursor. */
+static void print_clean(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+static void print_library(const struct ec_process *process, const struct ec_library *library)
+{
+    const struct ec_hook_point *point = &library->point;
+    g_autofree char *name = get_name(process);
+    g_autofree char *user = get_user(process->uid);
+    g_autofree char *line = NULL;
+
+    if (library->hookable)
+        line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s%s, by %s", process->pid, name, user, library->path,
+                               ec_library_kind_get_name(point->kind), *point->version ? " " : "", point->version,
+                               ec_hook_method_get_name(point->method));
+    else
+        line = g_strdup_printf("%7u  %-15s  %-12s  %s  can't be hooked: %s", process->pid, name, user, library->path,
+                               library->reason ? library->reason : "unknown reason");
+    print_clean(line);
+    putchar('\n');
+}
+
+static void print_table(GPtrArray *processes)
+{
+    if (!processes->len)
+        return;
+    printf("%7s  %-15s  %-12s  %s\n", "PID", "NAME", "USER", "LIBRARY");
+    for (guint i = 0; i < processes->len; i++) {
+        const struct ec_process *process = g_ptr_array_index(processes, i);
+
+        for (guint j = 0; j < process->libraries->len; j++)
+            print_library(process, g_ptr_array_index(process->libraries, j));
+    }
+}
+
+static void print_remarks(unsigned n_processes, unsigned unreadable)
+{
+    if (!n_processes)
+        fprintf(stderr, "ecapture: no process that may be read has a TLS library loaded: start one, or use --libssl\n");
+    if (unreadable)
+        fprintf(stderr, "ecapture: %u processes may not be read: run as root or with cap_sys_ptrace to see them\n",
+                unreadable);
+}
+
+int ec_list_run(int n_args, char *const *args)
+{
+    g_autoptr(ec_target_list) list = NULL;
+    GPtrArray *processes;
+    unsigned unreadable = 0;
+    bool json = n_args == 1 && !strcmp(args[0], "--json");
+
+    if (n_args > 0 && !json) {
+        fprintf(stderr, "ecapture: bad arguments for list: ecapture list [--json]\n");
+        return 2;
+    }
+    list = ec_target_list_new(true, &unreadable);
+    processes = ec_target_list_get_processes(list);
+    if (json)
+        print_json(processes, unreadable);
+    else
+        print_table(processes);
+    if (fflush(stdout)) {
+        fprintf(stderr, "ecapture: can't write the list: free the disk or look at the pipe's reader\n");
+        return 1;
+    }
+    print_remarks(processes->len, unreadable);
+    return 0;
+}

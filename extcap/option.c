@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The option table, the function that sets each option's value, and the one parser that walks a
+ * command line with the table's help. Our own parser rather than getopt_long: extcap arguments must
+ * be tolerated that nobody knows yet, and every refusal says what to give instead.
+ */
+#include "option.h"
+#include "module.h"
+#include "session.h"
+
+#include <pwd.h>
+#include <string.h>
+
+G_DEFINE_QUARK(ec - option - error - quark, ec_option_error)
+
+/* PID_MAX_LIMIT, include/linux/threads.h */
+#define PID_LIMIT (4u << 20)
+/* BPF_MAP_TYPE_RINGBUF's max_entries is a power of two in 32 bits, kernel/bpf/ringbuf.c */
+#define RING_SIZE_MIN (64u << 10)
+#define RING_SIZE_MAX (1u << 31)
+
+static const char *const group_names[] = {
+    [EC_GROUP_TARGET] = "Target", [EC_GROUP_PACKETS] = "Packets", [EC_GROUP_OUTPUT] = "Output",
+    [EC_GROUP_LOG] = "Log",       [EC_GROUP_OTHER] = "Other",
+};
+_Static_assert(G_N_ELEMENTS(group_names) == EC_GROUP_MAX, "a name per group");
+
+const char *ec_option_group_get_name(enum ec_option_group group)
+{
+    return group_names[group];
+}
+
+static bool refuse(const struct ec_option *option, const char *value, GError **error)
+{
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "--%s can't be '%s': give %s", option->name, value,
+                option->expect);
+    return false;
+}
+
+static bool set_module(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    const struct ec_module *module = ec_module_get(value);
+
+    if (!module && strcmp(value, "all"))
+        return refuse(option, value, error);
+    options->modules = module ? 1u << module->id : (1u << EC_MODULE_MAX) - 1;
+    return true;
+}
+
+static bool set_pid(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+    g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+    for (char **word = words; *word; word++) {
+        guint64 number = 0;
+        uint32_t pid;
+
+        if (!g_ascii_string_to_unsigned(*word, 10, 1, PID_LIMIT, &number, NULL))
+            return refuse(option, value, error);
+        pid = (uint32_t)number;
+        g_array_append_val(pids, pid);
+    }
+    g_array_append_vals(options->pids, pids->data, pids->len);
+    return true;
+}
+
+static bool set_uid(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!*value)
+        return refuse(option, value, error);
+    /* (uid_t)-1 stands for "no user" in every system call. */
+    if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT32 - 1, &number, NULL)) {
+        const struct passwd *entry = getpwnam(value);
+
+        if (!entry) {
+            g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE, "there is no user '%s': give %s", value,
+                        option->expect);
+            return false;
+        }
+        number = entry->pw_uid;
+    }
+    options->uid = (uid_t)number;
+    options->filter_uid = true;
+    return true;
+}
+
+static bool set_libssl(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    if (!*value)
+        return refuse(option, value, error);
+    g_ptr_array_add(options->libssl, g_strdup(value));
+    return true;
+}
+
+static bool set_interface(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+
+    for (char **word = words; *word; word++)
+        if (!**word)
+            return refuse(option, value, error);
+    for (char **word = words; *word; word++)
+        g_ptr_array_add(options->interfaces, g_strdup(*word));
+    return *words ? true : refuse(option, value, error);
+}
+
+static bool parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error)
+{
+    guint64 number = 0;
+
+    if (!g_ascii_string_to_unsigned(value, 10, option->min, option->max, &number, NULL))
+        return refuse(option, value, error);
+    *ret_number = number;
+    return true;
+}
+
+static bool set_snaplen(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    /* As in tcpdump, 0 is the greatest there is. */
+    options->snaplen = number ? (uint32_t)number : EC_SNAPLEN_MAX;
+    return true;
+}
+
+/* As in eCapture a bare number counts KiB. */
+static bool set_mapsize(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    static const char suffixes[] = "KMG";
+    size_t len = strlen(value);
+    const char *suffix = len ? strchr(suffixes, g_ascii_toupper(value[len - 1])) : NULL;
+    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 10;
+    g_autofree char *digits = g_strndup(value, suffix ? len - 1 : len);
+    guint64 number = 0;
+
+    if (!g_ascii_string_to_unsigned(digits, 10, 1, RING_SIZE_MAX, &number, NULL))
+        return refuse(option, value, error);
+    number <<= shift;
+    if (number < RING_SIZE_MIN || number > RING_SIZE_MAX)
+        return refuse(option, value, error);
+    options->ring_size = (size_t)number;
+    return true;
+}
+
+static bool set_hold(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    options->hold_ms = (unsigned)number;
+    return true;
+}
+
+static bool set_count(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return parse_number(option, value, &options->max_packets, error);
+}
+
+static bool set_autostop(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    static const char prefix[] = "duration:";
+
+    if (!g_str_has_prefix(value, prefix) ||
+        !g_ascii_string_to_unsigned(value + strlen(prefix), 10, 1, G_MAXUINT32, &options->max_seconds, NULL))
+        return refuse(option, value, error);
+    return true;
+}
+
+static bool replace(char **string, const struct ec_option *option, const char *value, GError **error)
+{
+    if (!*value)
+        return refuse(option, value, error);
+    g_free(*string);
+    *string = g_strdup(value);
+    return true;
+}
+
+static bool set_pcapfile(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return replace(&options->pcapfile, option, value, error);
+}
+
+static bool set_keylogfile(struct ec_options *options, const struct ec_option *option, const char *value,
+                           GError **error)
+{
+    return replace(&options->keylogfile, option, value, error);
+}
+
+static bool set_model(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    static const struct {
+        const char *name;
+        enum ec_output_mode mode;
+    } modes[] = {{"pcapng", EC_MODE_PCAPNG},
+                 {"pcap", EC_MODE_PCAPNG},
+                 {"keylog", EC_MODE_KEYLOG},
+                 {"key", EC_MODE_KEYLOG},
+                 {"text", EC_MODE_TEXT}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (!strcmp(modes[i].name, value)) {
+            options->mode = modes[i].mode;
+            options->mode_given = true;
+            return true;
+        }
+    }
+    return refuse(option, value, error);
+}
+
+static bool set_comments(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    if (strcmp(value, "true") && strcmp(value, "false"))
+        return refuse(option, value, error);
+    options->comments = value[0] == 't';
+    return true;
+}
+
+static bool set_no_comments(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->comments = false;
+    return true;
+}
+
+static bool set_plaintext(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)options;
+    return strcmp(value, "none") ? refuse(option, value, error) : true;
+}
+
+static bool set_log_level(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    enum ec_log_level level = ec_log_level_parse(value);
+
+    if (level == EC_LOG_LEVEL_MAX)
+        return refuse(option, value, error);
+    options->log_level = level;
+    return true;
+}
+
+static bool set_log_file(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return replace(&options->log_file, option, value, error);
+}
+
+static bool set_help(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->help = true;
+    return true;
+}
+
+static bool set_version(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->version = true;
+    return true;
+}
+
+/* The texts below state the numbers of session.h; these keep them true. */
+_Static_assert(EC_DEFAULT_SNAPLEN == 258048 && EC_SNAPLEN_MAX == 258048, "snaplen's texts");
+_Static_assert(EC_DEFAULT_RING_SIZE == 64u << 20, "mapsize's texts");
+_Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
+
+static const char *const module_choices[] = {"all", "tls", NULL};
+_Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
+static const char *const plaintext_choices[] = {"none", NULL};
+static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
+_Static_assert(G_N_ELEMENTS(log_choices) == EC_LOG_LEVEL_MAX + 1, "a choice per level");
+
+#define BOTH (EC_FRONT_CLI | EC_FRONT_EXTCAP)
+
+const struct ec_option ec_option_table[] = {
+    [EC_OPTION_MODULE] = {.id = EC_OPTION_MODULE,
+                          .name = "module",
+                          .type = EC_OPTION_TYPE_SELECTOR,
+                          .fronts = EC_FRONT_EXTCAP,
+                          .group = EC_GROUP_TARGET,
+                          .value_name = "MODULE",
+                          .default_text = "all",
+                          .display = "Module",
+                          .tooltip = "Which libraries to take secrets from",
+                          .expect = "all or the name of a module: tls",
+                          .choices = module_choices,
+                          .set = set_module},
+    [EC_OPTION_PID] = {.id = EC_OPTION_PID,
+                       .name = "pid",
+                       .letter = 'p',
+                       .type = EC_OPTION_TYPE_MULTI,
+                       .fronts = BOTH,
+                       .group = EC_GROUP_TARGET,
+                       .value_name = "PID[,PID...]",
+                       .display = "Processes",
+                       .tooltip =
+                           "Capture only the packets and secrets of these processes; none chosen means every process",
+                       .expect = "one or more process ids, separated by commas",
+                       .reload = true,
+                       .set = set_pid},
+    [EC_OPTION_UID] = {.id = EC_OPTION_UID,
+                       .name = "uid",
+                       .letter = 'u',
+                       .type = EC_OPTION_TYPE_STRING,
+                       .fronts = BOTH,
+                       .group = EC_GROUP_TARGET,
+                       .value_name = "UID|NAME",
+                       .display = "User",
+                       .tooltip = "Capture only the packets and secrets of this user's processes",
+                       .expect = "a user's name or number (getent passwd lists them)",
+                       .validation = "^[A-Za-z0-9_.-]*[$]?$",
+                       .placeholder = "every user",
+                       .set = set_uid},
+    [EC_OPTION_LIBSSL] = {.id = EC_OPTION_LIBSSL,
+                          .name = "libssl",
+                          .type = EC_OPTION_TYPE_FILE,
+                          .fronts = BOTH,
+                          .group = EC_GROUP_TARGET,
+                          .value_name = "PATH",
+                          .display = "Library file",
+                          .tooltip = "Hook this TLS library (or program with one inside) too, beside those found in "
+                                     "running processes; may be repeated on the command line",
+                          .expect = "the path of a shared library or program",
+                          .placeholder = "found by itself",
+                          .set = set_libssl},
+    [EC_OPTION_INTERFACE] = {.id = EC_OPTION_INTERFACE,
+                             .name = "interface",
+                             .letter = 'i',
+                             .type = EC_OPTION_TYPE_MULTI,
+                             .fronts = BOTH,
+                             .group = EC_GROUP_PACKETS,
+                             .value_name = "IFACE",
+                             .display = "Network interfaces",
+                             .tooltip = "Capture on these network interfaces; none chosen, or any, means all that are "
+                                        "up, also those that come up later; may be repeated on the command line",
+                             .expect = "the name of a network interface (ip link lists them) or any",
+                             .set = set_interface},
+    [EC_OPTION_SNAPLEN] = {.id = EC_OPTION_SNAPLEN,
+                           .name = "snaplen",
+                           .letter = 's',
+                           .type = EC_OPTION_TYPE_UNSIGNED,
+                           .fronts = BOTH,
+                           .group = EC_GROUP_PACKETS,
+                           .value_name = "SNAPLEN",
+                           .default_text = "258048",
+                           .display = "Snap length (bytes)",
+                           .tooltip = "Keep at most this many bytes of each packet; 0 is the maximum, 258048",
+                           .expect = "a number of bytes from 0 to 258048",
+                           .min = 0,
+                           .max = EC_SNAPLEN_MAX,
+                           .set = set_snaplen},
+    [EC_OPTION_MAPSIZE] = {.id = EC_OPTION_MAPSIZE,
+                           .name = "mapsize",
+                           .type = EC_OPTION_TYPE_STRING,
+                           .fronts = BOTH,
+                           .group = EC_GROUP_PACKETS,
+                           .value_name = "SIZE",
+                           .default_text = "64M",
+                           .display = "Ring buffer size",
+                           .tooltip = "Size of the kernel's ring buffer for packets: more of it survives longer "
+                                      "bursts; with suffix K, M or G, in KiB without one",
+                           .expect = "a size from 64K to 2G, e.g. 256M",
+                           .validation = "^[0-9]+[KkMmGg]?$",
+                           .placeholder = "64M",
+                           .set = set_mapsize},
+    [EC_OPTION_HOLD] = {.id = EC_OPTION_HOLD,
+                        .name = "hold",
+                        .type = EC_OPTION_TYPE_UNSIGNED,
+                        .fronts = BOTH,
+                        .group = EC_GROUP_PACKETS,
+                        .value_name = "MS",
+                        .default_text = "500",
+                        .display = "Hold time (ms)",
+                        .tooltip = "How long a packet may wait for the secret that decrypts it, in milliseconds; 0 "
+                                   "never holds packets back",
+                        .expect = "a number of milliseconds from 0 to 60000",
+                        .min = 0,
+                        .max = 60000,
+                        .set = set_hold},
+    [EC_OPTION_COUNT] = {.id = EC_OPTION_COUNT,
+                         .name = "count",
+                         .letter = 'c',
+                         .type = EC_OPTION_TYPE_UNSIGNED,
+                         .fronts = EC_FRONT_CLI,
+                         .group = EC_GROUP_PACKETS,
+                         .value_name = "PACKETS",
+                         .display = "Packet limit",
+                         .tooltip = "Stop after this many packets",
+                         .expect = "a number of packets, at least 1",
+                         .min = 1,
+                         .max = G_MAXUINT64,
+                         .set = set_count},
+    [EC_OPTION_AUTOSTOP] = {.id = EC_OPTION_AUTOSTOP,
+                            .name = "autostop",
+                            .letter = 'a',
+                            .type = EC_OPTION_TYPE_STRING,
+                            .fronts = EC_FRONT_CLI,
+                            .group = EC_GROUP_PACKETS,
+                            .value_name = "duration:SECONDS",
+                            .display = "Time limit",
+                            .tooltip = "Stop after this many seconds",
+                            .expect = "duration:SECONDS, e.g. duration:60",
+                            .set = set_autostop},
+    [EC_OPTION_PCAPFILE] = {.id = EC_OPTION_PCAPFILE,
+                            .name = "pcapfile",
+                            .letter = 'w',
+                            .type = EC_OPTION_TYPE_FILE,
+                            .fronts = EC_FRONT_CLI,
+                            .group = EC_GROUP_OUTPUT,
+                            .value_name = "FILE|-",
+                            .display = "Capture file",
+                            .tooltip = "Write packets and secrets to this pcapng file, readable by its owner only; - "
+                                       "is standard output",
+                            .expect = "a file name or -",
+                            .set = set_pcapfile},
+    [EC_OPTION_KEYLOGFILE] = {.id = EC_OPTION_KEYLOGFILE,
+                              .name = "keylogfile",
+                              .letter = 'k',
+                              .type = EC_OPTION_TYPE_FILE,
+                              .fronts = EC_FRONT_CLI,
+                              .group = EC_GROUP_OUTPUT,
+                              .value_name = "FILE|-",
+                              .display = "Key log",
+                              .tooltip = "Write the secrets to this file as an NSS key log, readable by its owner "
+                                         "only; - is standard output",
+                              .expect = "a file name or -",
+                              .set = set_keylogfile},
+    [EC_OPTION_MODEL] = {.id = EC_OPTION_MODEL,
+                         .name = "model",
+                         .letter = 'm',
+                         .type = EC_OPTION_TYPE_STRING,
+                         .fronts = EC_FRONT_CLI,
+                         .group = EC_GROUP_OUTPUT,
+                         .value_name = "pcapng|pcap|keylog|text",
+                         .display = "Output mode",
+                         .tooltip = "What -w writes: pcapng (pcap means the same) or keylog",
+                         .expect = "pcapng, pcap, keylog or text",
+                         .set = set_model},
+    [EC_OPTION_COMMENTS] = {.id = EC_OPTION_COMMENTS,
+                            .name = "comments",
+                            .type = EC_OPTION_TYPE_BOOLEAN,
+                            .fronts = EC_FRONT_EXTCAP,
+                            .group = EC_GROUP_OUTPUT,
+                            .value_name = "true|false",
+                            .default_text = "true",
+                            .display = "Name the process in a comment on each packet",
+                            .tooltip = "Give each packet the comment pid=… tid=… comm=… uid=… of the process behind it",
+                            .expect = "true or false",
+                            .set = set_comments},
+    [EC_OPTION_NO_COMMENTS] = {.id = EC_OPTION_NO_COMMENTS,
+                               .name = "no-comments",
+                               .type = EC_OPTION_TYPE_FLAG,
+                               .fronts = EC_FRONT_CLI,
+                               .group = EC_GROUP_OUTPUT,
+                               .display = "No comments",
+                               .tooltip = "Leave out the packet comments that name the process behind each packet",
+                               .set = set_no_comments},
+    [EC_OPTION_PLAINTEXT] = {.id = EC_OPTION_PLAINTEXT,
+                             .name = "plaintext",
+                             .type = EC_OPTION_TYPE_SELECTOR,
+                             .fronts = BOTH,
+                             .group = EC_GROUP_OUTPUT,
+                             .value_name = "none",
+                             .default_text = "none",
+                             .display = "Plaintext",
+                             .tooltip = "Beside the packets, write what programs hand to and get from their TLS "
+                                        "library; only none exists so far",
+                             .expect = "none",
+                             .choices = plaintext_choices,
+                             .set = set_plaintext},
+    [EC_OPTION_LOG_LEVEL] = {.id = EC_OPTION_LOG_LEVEL,
+                             .name = "log-level",
+                             .type = EC_OPTION_TYPE_SELECTOR,
+                             .fronts = BOTH,
+                             .group = EC_GROUP_LOG,
+                             .value_name = "LEVEL",
+                             .default_text = "warning",
+                             .display = "Log level",
+                             .tooltip = "How much to log: error, warning, info or debug; Wireshark gets errors only, "
+                                        "unless there is a log file",
+                             .expect = "error, warning, info or debug",
+                             .choices = log_choices,
+                             .set = set_log_level},
+    [EC_OPTION_LOG_FILE] = {.id = EC_OPTION_LOG_FILE,
+                            .name = "log-file",
+                            .type = EC_OPTION_TYPE_FILE,
+                            .fronts = BOTH,
+                            .group = EC_GROUP_LOG,
+                            .value_name = "FILE",
+                            .display = "Log file",
+                            .tooltip = "Append messages to this file",
+                            .expect = "a file name",
+                            .placeholder = "no file",
+                            .set = set_log_file},
+    [EC_OPTION_HELP] = {.id = EC_OPTION_HELP,
+                        .name = "help",
+                        .letter = 'h',
+                        .type = EC_OPTION_TYPE_FLAG,
+                        .fronts = EC_FRONT_CLI,
+                        .group = EC_GROUP_OTHER,
+                        .display = "Help",
+                        .tooltip = "Show this help",
+                        .set = set_help},
+    [EC_OPTION_VERSION] = {.id = EC_OPTION_VERSION,
+                           .name = "version",
+                           .type = EC_OPTION_TYPE_FLAG,
+                           .fronts = EC_FRONT_CLI,
+                           .group = EC_GROUP_OTHER,
+                           .display = "Version",
+                           .tooltip = "Show the version",
+                           .set = set_version},
+};
+_Static_assert(G_N_ELEMENTS(ec_option_table) == EC_OPTION_MAX, "a row per option");
+
+struct ec_options *ec_options_new(void)
+{
+    struct ec_options *options = g_new0(struct ec_options, 1);
+
+    options->modules = (1u << EC_MODULE_MAX) - 1;
+    options->pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    options->libssl = g_ptr_array_new_with_free_func(g_free);
+    options->interfaces = g_ptr_array_new_with_free_func(g_free);
+    options->snaplen = EC_DEFAULT_SNAPLEN;
+    options->ring_size = EC_DEFAULT_RING_SIZE;
+    options->hold_ms = EC_DEFAULT_HOLD_MS;
+    options->comments = true;
+    options->log_level = EC_LOG_WARNING;
+    return options;
+}
+
+void ec_options_free(struct ec_options *options)
+{
+    if (!options)
+        return;
+    g_array_unref(options->pids);
+    g_ptr_array_unref(options->libssl);
+    g_ptr_array_unref(options->interfaces);
+    g_free(options->pcapfile);
+    g_free(options->keylogfile);
+    g_free(options->log_file);
+    g_free(options->filter);
+    g_strfreev(options->command);
+    g_free(options);
+}
+
+static bool equal_without_dashes(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, "-");
+        b += strspn(b, "-");
+        if (*a != *b)
+            return false;
+        if (!*a)
+            return true;
+    }
+}
+
+const struct ec_option *ec_option_get(const char *name, enum ec_option_front front)
+{
+    for (size_t i = 0; i < EC_OPTION_MAX; i++)
+        if ((ec_option_table[i].fronts & front) && equal_without_dashes(ec_option_table[i].name, name))
+            return &ec_option_table[i];
+    return NULL;
+}
+
+/* The words still to be read. */
+struct arguments {
+    int left;
+    char *const *next;
+};
+
+static const struct ec_option *find_long(const char *word, size_t len, enum ec_option_front front)
+{
+    for (size_t i = 0; i < EC_OPTION_MAX; i++) {
+        const struct ec_option *option = &ec_option_table[i];
+
+        if ((option->fronts & front) && strlen(option->name) == len && !memcmp(option->name, word, len))
+            return option;
+    }
+    return NULL;
+}
+
+static const struct ec_option *find_letter(char letter, enum ec_option_front front)
+{
+    for (size_t i = 0; i < EC_OPTION_MAX; i++)
+        if ((ec_option_table[i].fronts & front) && ec_option_table[i].letter == letter)
+            return &ec_option_table[i];
+    return NULL;
+}
+
+/* Splits a word into its option and the value glued to it (NULL if there is none). */
+static const struct ec_option *find_option(const char *word, enum ec_option_front front, const char **ret_glued)
+{
+    if (word[1] == '-') {
+        size_t len = strcspn(word + 2, "=");
+
+        *ret_glued = word[2 + len] ? word + 2 + len + 1 : NULL;
+        return find_long(word + 2, len, front);
+    }
+    *ret_glued = word[2] ? word + 2 : NULL;
+    return find_letter(word[1], front);
+}
+
+static bool usage_error(GError **error, const char *cause, const char *word, const char *remedy)
+{
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "%s %s: %s", cause, word, remedy);
+    return false;
+}
+
+static bool parse_option(struct ec_options *options, enum ec_option_front front, const char *word,
+                         struct arguments *arguments, GError **error)
+{
+    const char *value = NULL;
+    const struct ec_option *option = find_option(word, front, &value);
+
+    if (!option)
+        return usage_error(error, "unknown option", word, "ecapture --help lists them");
+    if (option->type == EC_OPTION_TYPE_FLAG)
+        return value ? usage_error(error, "no value belongs to option", word, "leave it out")
+                     : option->set(options, option, NULL, error);
+    if (!value) {
+        if (!arguments->left)
+            return usage_error(error, "a value is missing after option", word, option->expect);
+        value = *arguments->next++;
+        arguments->left--;
+    }
+    if (!*value && front == EC_FRONT_EXTCAP)
+        return true;
+    return option->set(options, option, value, error);
+}
+
+/* Copies what stands behind "--". */
+static bool take_command(struct ec_options *options, const struct arguments *arguments, GError **error)
+{
+    if (!arguments->left)
+        return usage_error(error, "no command follows", "--", "give one, e.g. -- curl https://example.org");
+    options->command = g_new0(char *, (size_t)arguments->left + 1);
+    for (int i = 0; i < arguments->left; i++)
+        options->command[i] = g_strdup(arguments->next[i]);
+    return true;
+}
+
+bool ec_options_parse(struct ec_options *options, enum ec_option_front front, int n_args, char *const *args,
+                      GError **error)
+{
+    struct arguments arguments = {n_args, args};
+    g_autoptr(GString) filter = g_string_new(NULL);
+
+    while (arguments.left) {
+        const char *word = *arguments.next++;
+
+        arguments.left--;
+        if (front == EC_FRONT_CLI && !strcmp(word, "--")) {
+            if (!take_command(options, &arguments, error))
+                return false;
+            break;
+        }
+        if (word[0] == '-' && word[1]) {
+            if (front == EC_FRONT_EXTCAP && g_str_has_prefix(word, "--extcap-"))
+                continue;
+            if (!parse_option(options, front, word, &arguments, error))
+                return false;
+        } else if (front == EC_FRONT_CLI) {
+            g_string_append_printf(filter, "%s%s", filter->len ? " " : "", word);
+        }
+    }
+    if (filter->len) {
+        g_free(options->filter);
+        options->filter = g_string_free(g_steal_pointer(&filter), FALSE);
+    }
+    return true;
+}

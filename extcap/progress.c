@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "progress.h"
+
+static uint64_t count_lost(const struct ec_statistics *total)
+{
+    return total->drop_ring + total->drop_read;
+}
+
+static uint64_t count_lost_secrets(const struct ec_statistics *total)
+{
+    return total->drop_secret_ring + total->drop_secret_fault + total->drop_secret_invalid;
+}
+
+char *ec_progress_format(const struct ec_statistics *total)
+{
+    g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+    return g_strdup_printf("%" G_GUINT64_FORMAT " packets, %s; handshakes: %" G_GUINT64_FORMAT
+                           " with keys, %" G_GUINT64_FORMAT " without; lost: %" G_GUINT64_FORMAT
+                           " packets, %" G_GUINT64_FORMAT " secrets",
+                           total->packets, size, total->handshakes_with_secrets, total->handshakes_without_secrets,
+                           count_lost(total), count_lost_secrets(total));
+}
+
+/* Every counter of ec_statistics that isn't part of the first lines. */
+static const struct remark {
+    size_t offset;
+    const char *text;
+} remarks[] = {
+    {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_read), "packets lost, unreadable in the kernel"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_queue), "packets not held for their secrets, the queue was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_ring), "secrets lost, the ring was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_fault), "secrets lost, unreadable in the program's memory"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secrets refused, no valid label or length"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "changes of a socket's owner lost, the ring was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, truncated), "packets cut at the greatest length there is"},
+    {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packets of this machine without a known process"},
+    {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packets whose time was raised to keep the order"},
+};
+
+char *ec_progress_format_summary(const struct ec_statistics *total)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packets captured, %s\n", total->packets, size);
+    g_string_append_printf(text,
+                           "%" G_GUINT64_FORMAT " TLS handshakes: %" G_GUINT64_FORMAT " with keys, %" G_GUINT64_FORMAT
+                           " without; %" G_GUINT64_FORMAT " secrets\n",
+                           total->handshakes, total->handshakes_with_secrets, total->handshakes_without_secrets,
+                           total->secrets);
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
+                           count_lost(total), count_lost_secrets(total));
+    for (size_t i = 0; i < G_N_ELEMENTS(remarks); i++) {
+        uint64_t count = G_STRUCT_MEMBER(uint64_t, total, remarks[i].offset);
+
+        if (count)
+            g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s\n", count, remarks[i].text);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* What a running capture tells its user on stderr. */
+#include "sink.h"
+
+#include <glib.h>
+
+/* One line without newline, at most about 100 columns: packets, bytes, handshakes, drops. */
+char *ec_progress_format(const struct ec_statistics *total);
+/* Several lines: the main counters, and every other one that is not zero. */
+char *ec_progress_format_summary(const struct ec_statistics *total);

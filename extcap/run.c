@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run.h"
+#include "command.h"
+#include "keylog-sink.h"
+#include "output.h"
+#include "pcapng-sink.h"
+#include "progress.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static bool check_pids(const struct ec_options *options, GError **error)
+{
+    for (guint i = 0; i < options->pids->len; i++) {
+        uint32_t pid = g_array_index(options->pids, uint32_t, i);
+        g_autofree char *path = g_strdup_printf("/proc/%u", pid);
+
+        if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+            g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE,
+                        "there is no process %u: ecapture list shows those that can be captured", pid);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_interfaces(const struct ec_options *options, GError **error)
+{
+    for (guint i = 0; i < options->interfaces->len; i++) {
+        const char *name = g_ptr_array_index(options->interfaces, i);
+
+        if (strcmp(name, "any") && !if_nametoindex(name)) {
+            g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE,
+                        "there is no network interface '%s': ip link lists them, any means all", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_filter(const struct ec_options *options, GError **error)
+{
+    g_autofree char *message = options->filter ? ec_capture_filter_check(options->filter) : NULL;
+
+    if (!message)
+        return true;
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "bad capture filter '%s': %s; see pcap-filter(7)",
+                options->filter, message);
+    return false;
+}
+
+bool ec_options_check(const struct ec_options *options, GError **error)
+{
+    return check_pids(options, error) && check_interfaces(options, error) && check_filter(options, error);
+}
+
+static const char *const *get_strings(GPtrArray *strings)
+{
+    return strings->len ? (const char *const *)strings->pdata : NULL;
+}
+
+void ec_options_get_config(const struct ec_options *options, struct ec_session_config *ret_config)
+{
+    bool any = g_ptr_array_find_with_equal_func(options->interfaces, "any", g_str_equal, NULL);
+
+    *ret_config = (struct ec_session_config){
+        .modules = options->modules,
+        .interfaces = any ? NULL : get_strings(options->interfaces),
+        .filter = options->filter,
+        .pids = options->pids->len ? &g_array_index(options->pids, uint32_t, 0) : NULL,
+        .n_pids = options->pids->len,
+        .filter_uid = options->filter_uid,
+        .uid = options->uid,
+        .libssl = get_strings(options->libssl),
+        .snaplen = options->snaplen,
+        .ring_size = options->ring_size,
+        .hold_ms = options->hold_ms,
+        .max_packets = options->max_packets,
+        .max_seconds = options->max_seconds,
+    };
+}
+
+/* The sink's head goes out at once: dumpcap waits for it before it says that the capture runs. */
+static bool add_pcapng(ec_session *session, const struct ec_options *options, int fd, GError **error)
+{
+    struct utsname host = {0};
+    g_autofree char *os = uname(&host) ? NULL : g_strdup_printf("%s %s", host.sysname, host.release);
+    struct ec_pcapng_config config = {
+        .comments = options->comments,
+        .application = "ecapture " ECAPTURE_VERSION,
+        .hardware = os ? host.machine : NULL,
+        .os = os,
+    };
+    struct ec_sink *sink = ec_pcapng_sink_new(fd, &config, error);
+
+    if (!sink)
+        return false;
+    ec_session_add_sink(session, sink);
+    return sink->ops->flush(sink, error);
+}
+
+static bool is_reader_gone(const GError *error)
+{
+    return g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_READER_GONE);
+}
+
+static bool run_fifo(const struct ec_options *options, int fifo, GError **error)
+{
+    g_autoptr(ec_session) session = NULL;
+    g_autoptr(GError) head_error = NULL;
+    struct ec_session_config config;
+
+    ec_options_get_config(options, &config);
+    session = ec_session_new(&config, error);
+    if (!session) {
+        close(fifo);
+        return false;
+    }
+    if (add_pcapng(session, options, fifo, &head_error))
+        return ec_session_run(session, error);
+    if (is_reader_gone(head_error))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&head_error));
+    return false;
+}
+
+bool ec_run_fifo(const struct ec_options *options, int fifo, GError **error)
+{
+    if (ec_options_check(options, error))
+        return run_fifo(options, fifo, error);
+    close(fifo);
+    return false;
+}
+
+static bool add_keylog(ec_session *session, const char *path, GError **error)
+{
+    int fd = ec_output_open(path, error);
+    struct ec_sink *sink = fd < 0 ? NULL : ec_keylog_sink_new(fd, error);
+
+    if (sink)
+        ec_session_add_sink(session, sink);
+    return sink != NULL;
+}
+
+static bool add_outputs(ec_session *session, const struct ec_options *options, GError **error)
+{
+    int fd;
+
+    if (options->keylogfile && !add_keylog(session, options->keylogfile, error))
+        return false;
+    if (!options->pcapfile)
+        return true;
+    fd = ec_output_open(options->pcapfile, error);
+    return fd >= 0 && add_pcapng(session, options, fd, error);
+}
+
+static bool is_stdout(const char *path)
+{
+    return path && (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"));
+}
+
+static void show_progress(const struct ec_statistics *total, void *data)
+{
+    g_autofree char *line = ec_progress_format(total);
+
+    (void)data;
+    /* Back to the first column, and clear what a longer line has left behind. */
+    fprintf(stderr, "\r%s\033[K", line);
+}
+
+static void show_summary(const ec_session *session, bool progress)
+{
+    struct ec_statistics total = {0};
+    g_autofree char *text = NULL;
+
+    ec_session_get_statistics(session, &total);
+    text = ec_progress_format_summary(&total);
+    fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", text);
+}
+
+/* The command's own output would be torn by a progress line. */
+static bool wants_progress(const struct ec_options *options)
+{
+    return !options->command && isatty(STDERR_FILENO);
+}
+
+static bool run_session(ec_session *session, const struct ec_options *options, ec_command *command, GError **error)
+{
+    bool progress = wants_progress(options);
+    bool done;
+
+    if (progress)
+        ec_session_set_progress(session, show_progress, NULL);
+    if (command->pid) {
+        ec_session_set_child(session, command->pid);
+        ec_command_release(command);
+    } else {
+        fprintf(stderr, "ecapture: capturing; Ctrl-C ends it\n");
+    }
+    done = ec_session_run(session, error);
+    show_summary(session, progress);
+    return done;
+}
+
+bool ec_run_command_line(const struct ec_options *options, int *ret_status, GError **error)
+{
+    g_auto(ec_command) command = EC_COMMAND_INIT;
+    g_autoptr(ec_session) session = NULL;
+    g_autoptr(GError) run_error = NULL;
+    struct ec_session_config config;
+    uint32_t child;
+    bool stdout_is_data = is_stdout(options->pcapfile) || is_stdout(options->keylogfile);
+
+    ec_options_get_config(options, &config);
+    if (options->command) {
+        if (!ec_command_start(&command, options->command, stdout_is_data, error))
+            return false;
+        child = (uint32_t)command.pid;
+        config.pids = &child;
+        config.n_pids = 1;
+        config.follow_forks = true;
+    }
+    session = ec_session_new(&config, error);
+    if (!session || !add_outputs(session, options, error))
+        return false;
+    if (!run_session(session, options, &command, &run_error)) {
+        if (!command.pid) {
+            g_propagate_error(error, g_steal_pointer(&run_error));
+            return false;
+        }
+        /* Told now, for the command may still run for long. */
+        ec_log_error("%s", run_error->message);
+    }
+    *ret_status = command.pid ? ec_command_wait(&command) : 0;
+    if (run_error)
+        *ret_status = 1;
+    return true;
+}
