@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "choices.h"
+#include "module.h"
 #include "target.h"
 
 #include <net/if.h>
@@ -67,6 +68,13 @@ static void offer_interfaces(ec_choice_func func, void *data)
         if_freenameindex(interfaces);
 }
 
+static const char *describe_choice(const struct ec_option *option, const char *choice)
+{
+    const struct ec_module *module = option->id == EC_OPTION_MODULE ? ec_module_get(choice) : NULL;
+
+    return module ? module->display : choice;
+}
+
 void ec_choices_foreach(const struct ec_option *option, ec_choice_func func, void *data)
 {
     if (option->id == EC_OPTION_PID)
@@ -74,5 +82,5 @@ void ec_choices_foreach(const struct ec_option *option, ec_choice_func func, voi
     else if (option->id == EC_OPTION_INTERFACE)
         offer_interfaces(func, data);
     for (const char *const *choice = option->choices; choice && *choice; choice++)
-        func(data, *choice, *choice, true);
+        func(data, *choice, describe_choice(option, *choice), true);
 }

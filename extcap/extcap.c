@@ -254,10 +254,27 @@ static bool configure(const struct request *request, struct ec_options *options,
     return ec_log_open(options->log_level, options->log_file, error);
 }
 
-static int capture(const struct request *request)
+/* Wireshark looks at stderr as soon as the FIFO ends: `held`, a second descriptor of the FIFO, keeps it
+ * from ending before the failure has been told. */
+static int capture_to(const struct request *request, int fifo, int held)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(ec_options) options = ec_options_new();
+    int status = 0;
+
+    if (!configure(request, options, &error)) {
+        close(fifo);
+        status = fail(error);
+    } else if (!ec_run_fifo(options, fifo, &error)) {
+        status = fail(error);
+    }
+    if (held >= 0)
+        close(held);
+    return status;
+}
+
+static int capture(const struct request *request)
+{
     int fifo;
 
     if (!request->fifo) {
@@ -270,11 +287,7 @@ static int capture(const struct request *request)
                 g_strerror(errno));
         return 1;
     }
-    if (!configure(request, options, &error)) {
-        close(fifo);
-        return fail(error);
-    }
-    return ec_run_fifo(options, fifo, &error) ? 0 : fail(error);
+    return capture_to(request, fifo, fcntl(fifo, F_DUPFD_CLOEXEC, 0));
 }
 
 int ec_extcap_run(int n_args, char *const *args)
