@@ -4,6 +4,7 @@
  * One capture: loads and attaches the eBPF programs, reads their rings, gives packets their owner,
  * holds what waits for its secret, and hands all to the sinks, until it is stopped.
  */
+#include "filter.h" /* ec_capture_filter_check() */
 #include "module.h"
 #include "sink.h"
 
@@ -64,7 +65,3 @@ void ec_session_set_progress(ec_session *session, void (*progress)(const struct 
 bool ec_session_run(ec_session *session, GError **error);
 /* Totals so far. */
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total);
-
-/* NULL if `filter` is a valid pcap-filter(7) for Ethernet or raw-IP interfaces, else libpcap's
- * message; free with g_free. Needs no privilege. */
-char *ec_capture_filter_check(const char *filter);
