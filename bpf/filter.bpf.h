@@ -4,8 +4,8 @@
  * Room for the user's capture filter inside a tc program, shared by both sides.
  *
  * A slot is a subprogram of a fixed number of instructions: one that loads a magic number, then
- * `goto +0`, then the exit. capture/filter-program.c finds it by its magic just before the load and
- * writes the filter over it, at its end, with `goto +0` in front; the verifier takes those out
+ * `goto +0`, then the exit. capture/filter-program.c finds it by its magic in the object file, before libbpf opens
+ * that, and writes the filter over it, at its end, with `goto +0` in front; the verifier takes those out
  * (opt_remove_nops, Linux 5.0), so that unused room costs nothing at run time.
  *
  * It is a subprogram of its own because an LD_ABS beyond the packet's end makes the function that it
@@ -23,19 +23,19 @@
 #define EC_FILTER_STRING_(x) #x
 #define EC_FILTER_STRING(x) EC_FILTER_STRING_(x)
 /* Defines `static int name(struct __sk_buff *skb)`: 0 rejects, all else accepts. To be called only in
- * programs that return what ec_filter_patch() was run over. */
+ * programs of an object that ec_filter_patch() may be run over. */
 #define EC_FILTER_SLOT(name, magic)                                                                                    \
     static __attribute__((noinline)) int name(struct __sk_buff *skb)                                                   \
     {                                                                                                                  \
         register struct __sk_buff *context asm("r1") = skb;                                                            \
         register long accept asm("r0");                                                                                \
         asm volatile("%0 = " EC_FILTER_STRING(magic) "\n"                                                              \
-                     ".rept " EC_FILTER_STRING(EC_FILTER_INSNS) " - 1\n"                                               \
-                     "goto +0\n"                                                                                       \
-                     ".endr\n"                                                                                         \
+                                                     ".rept " EC_FILTER_STRING(EC_FILTER_INSNS) " - 1\n"               \
+                                                                                                "goto +0\n"            \
+                                                                                                ".endr\n"              \
                      : "=r"(accept)                                                                                    \
                      : "r"(context)                                                                                    \
-                     : "r2", "r3", "r4", "r5", "memory");                                                                \
+                     : "r2", "r3", "r4", "r5", "memory");                                                              \
         return accept;                                                                                                 \
     }
 #endif

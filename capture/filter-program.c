@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Classic BPF, as libpcap compiles it, to eBPF, instruction by instruction, and into a slot of a tc program.
+ * Classic BPF, as libpcap compiles it, to eBPF, instruction by instruction, and into a slot of an object file.
  *
  * What differs from classic BPF, and what is done about it:
  * - a load beyond the end rejects. LD_ABS and LD_IND do that by themselves: they return 0 from the function that
@@ -19,6 +19,7 @@
 #include "filter.h"
 
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <string.h>
 
 enum { REG_A = BPF_REG_0, REG_SKB = BPF_REG_6, REG_X = BPF_REG_7, REG_TMP = BPF_REG_8 };
@@ -119,7 +120,7 @@ static void emit_load(struct emitter *emitter, const struct ec_classic_insn *cla
     case BPF_MEM:
         if (classic->k >= MEMORY_WORDS)
             break;
-        emit(emitter, INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_FP, memory_offset(classic->k), 0));
+        emit(emitter, INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_10, memory_offset(classic->k), 0));
         return;
     case BPF_LEN:
         emit(emitter, INSN(BPF_LDX | BPF_MEM | BPF_W, dst, REG_SKB, offsetof(struct __sk_buff, len), 0));
@@ -148,7 +149,7 @@ static void emit_store(struct emitter *emitter, const struct ec_classic_insn *cl
     if (classic->k >= MEMORY_WORDS)
         emitter->ok = false;
     else
-        emit(emitter, INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_FP, src, memory_offset(classic->k), 0));
+        emit(emitter, INSN(BPF_STX | BPF_MEM | BPF_W, BPF_REG_10, src, memory_offset(classic->k), 0));
 }
 
 /* ---- arithmetic ---- */
@@ -323,7 +324,7 @@ static void emit_prologue(struct emitter *emitter)
     emit_set(emitter, REG_X, 0);
     for (uint32_t i = 0; i < MEMORY_WORDS; i++)
         if (used & (1u << i))
-            emit(emitter, INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_FP, 0, memory_offset(i), 0));
+            emit(emitter, INSN(BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, memory_offset(i), 0));
 }
 
 static bool emit_filter(struct emitter *emitter)
@@ -356,7 +357,9 @@ bool ec_filter_generate(const ec_filter *filter, struct bpf_insn *insns, size_t 
 
 static const struct bpf_insn insn_nop = {.code = BPF_JMP | BPF_JA};
 
-/* The slot's first instruction, or NULL: the magic one, the fill, the exit, as EC_FILTER_SLOT() makes them. */
+/* The slot's first instruction, or NULL: the magic one, the fill, the exit, as EC_FILTER_SLOT() makes them. An object
+ * file is searched as if all of it were instructions: its sections of code are aligned to 8, and nothing else looks
+ * like that. */
 static struct bpf_insn *slot_find(struct bpf_insn *insns, size_t count, uint32_t magic)
 {
     for (size_t i = 0; i + EC_FILTER_INSNS < count; i++) {
@@ -371,15 +374,15 @@ static struct bpf_insn *slot_find(struct bpf_insn *insns, size_t count, uint32_t
     return NULL;
 }
 
-bool ec_filter_patch(const ec_filter *filter, uint32_t magic, struct bpf_insn *insns, size_t count, GError **error)
+bool ec_filter_patch(const ec_filter *filter, uint32_t magic, void *image, size_t size, GError **error)
 {
     g_autofree struct bpf_insn *body = g_new(struct bpf_insn, EC_FILTER_INSNS + 1);
-    struct bpf_insn *slot = slot_find(insns, count, magic);
+    struct bpf_insn *slot = slot_find(image, size / sizeof(struct bpf_insn), magic);
     size_t body_count = 0;
 
     if (slot == NULL) {
-        g_set_error(error, EC_FILTER_ERROR, EC_FILTER_ERROR_SLOT, "the eBPF program has no room for a capture filter: "
-                                                                  "rebuild ecapture");
+        g_set_error(error, EC_FILTER_ERROR, EC_FILTER_ERROR_SLOT,
+                    "the eBPF object has no slot %#x for a capture filter: rebuild ecapture", magic);
         return false;
     }
     if (!ec_filter_generate(filter, body, EC_FILTER_INSNS + 1, &body_count)) {

@@ -14,7 +14,7 @@ typedef struct ec_filter ec_filter;
 
 enum ec_filter_error {
     EC_FILTER_ERROR_SYNTAX, /* libpcap refuses the expression; its message is the error's */
-    EC_FILTER_ERROR_SLOT,   /* the program has no such slot, or not the slot that filter.bpf.h makes */
+    EC_FILTER_ERROR_SLOT,   /* the object has no such slot, or not as filter.bpf.h makes it */
     EC_FILTER_ERROR_SIZE,   /* the filter can't be translated or is larger than the slot */
 };
 #define EC_FILTER_ERROR (ec_filter_error_quark())
@@ -36,9 +36,11 @@ bool ec_filter_match(const ec_filter *filter, const uint8_t *data, uint32_t capl
 /* Writes the filter as the body of an eBPF function: r1 = struct __sk_buff *, returns 0 to reject. False if it has
  * no such form (loops of `protochain`, extensions) or takes more than `capacity` instructions: filter in user space. */
 bool ec_filter_generate(const ec_filter *filter, struct bpf_insn *insns, size_t capacity, size_t *ret_count);
-/* Writes it into the slot `magic` (bpf/filter.bpf.h) of a tc program's final instructions, as a libbpf
- * prog_prepare_load_fn sees them. On failure `insns` is untouched. */
-bool ec_filter_patch(const ec_filter *filter, uint32_t magic, struct bpf_insn *insns, size_t count, GError **error);
+/* Writes it into the slot `magic` (bpf/filter.bpf.h) of an eBPF object file, before libbpf opens it:
+ *   copy the image (X__elf_bytes()), patch the copy once per slot, X__create_skeleton(), point skeleton->data at the
+ *   copy, bpf_object__open_skeleton(); the copy may be freed then.
+ * `image` is aligned to 8. A slot can be written once. On failure `image` is untouched. */
+bool ec_filter_patch(const ec_filter *filter, uint32_t magic, void *image, size_t size, GError **error);
 
 /* NULL if `filter` is a valid pcap-filter(7) for Ethernet or raw-IP interfaces, else libpcap's
  * message; free with g_free. Needs no privilege. */
