@@ -52,6 +52,8 @@ static bool set_pid(struct ec_options *options, const struct ec_option *option, 
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
     g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
+    if (!*words)
+        return refuse(option, value, error);
     for (char **word = words; *word; word++) {
         guint64 number = 0;
         uint32_t pid;
@@ -99,12 +101,11 @@ static bool set_interface(struct ec_options *options, const struct ec_option *op
 {
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
 
-    for (char **word = words; *word; word++)
-        if (!**word)
-            return refuse(option, value, error);
+    if (!*words || g_strv_contains((const char *const *)words, ""))
+        return refuse(option, value, error);
     for (char **word = words; *word; word++)
         g_ptr_array_add(options->interfaces, g_strdup(*word));
-    return *words ? true : refuse(option, value, error);
+    return true;
 }
 
 static bool parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "progress.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+static void progress_format_counters_are_named(void **state)
+{
+    const struct ec_statistics total = {.packets = 12,
+                                        .bytes = 2048,
+                                        .handshakes_with_secrets = 3,
+                                        .handshakes_without_secrets = 4,
+                                        .drop_ring = 5,
+                                        .drop_read = 1,
+                                        .drop_secret_fault = 7};
+    g_autofree char *line = ec_progress_format(&total);
+
+    (void)state;
+    assert_non_null(strstr(line, "12 packets, 2.0"));
+    assert_non_null(strstr(line, "3 with keys, 4 without"));
+    assert_non_null(strstr(line, "lost: 6 packets, 7 secrets"));
+    assert_null(strchr(line, '\n'));
+}
+
+static void progress_format_summary_clean_run_has_three_lines(void **state)
+{
+    const struct ec_statistics total = {.packets = 1};
+    g_autofree char *text = ec_progress_format_summary(&total);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    (void)state;
+    assert_int_equal(g_strv_length(lines), 4);
+    assert_string_equal(lines[3], "");
+}
+
+/* Whoever adds a counter must give it a line: every member set to a number of its own has to appear. */
+static void progress_format_summary_every_counter_is_told(void **state)
+{
+    struct ec_statistics total;
+    uint64_t *counters = (uint64_t *)&total;
+    const size_t n_counters = sizeof(total) / sizeof(uint64_t);
+    g_autofree char *text = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < n_counters; i++)
+        counters[i] = 1000000001 + 1000 * i;
+    text = ec_progress_format_summary(&total);
+    for (size_t i = 0; i < n_counters; i++) {
+        g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, counters[i]);
+
+        if (&counters[i] != &total.bytes)
+            assert_non_null(strstr(text, number));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(progress_format_counters_are_named),
+        cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
+        cmocka_unit_test(progress_format_summary_every_counter_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
