@@ -262,6 +262,11 @@ void ec_output_set_hurry(ec_output *output)
     output->hurry = true;
 }
 
+bool ec_output_has_failed(const ec_output *output)
+{
+    return output->failure != NULL;
+}
+
 bool ec_output_close(ec_output *output, GError **error)
 {
     int fd = output->fd;

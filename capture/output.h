@@ -37,6 +37,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_output, ec_output_free)
  */
 bool ec_output_write(ec_output *output, const struct iovec *parts, unsigned n_parts, GError **error);
 void ec_output_set_hurry(ec_output *output);
+/* A write has failed: there is no use in flushing, and the error has been told. */
+bool ec_output_has_failed(const ec_output *output);
 /* Closes; false if the descriptor's close reports a late write error. */
 bool ec_output_close(ec_output *output, GError **error);
 

@@ -6,7 +6,6 @@
  */
 #include "encoder.h"
 #include "block.h"
-#include "sink.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +21,11 @@
  * process blocks. */
 #define MAP_LEN (EC_ENCODER_WINDOW + 2 * EC_BLOCK_MAX)
 
+#define NSEC_PER_SEC 1000000000u
+
 struct ec_encoder {
     wtap_dumper *dumper;
+    wtap_rec rec;
     int fd;
     uint8_t *map;
     size_t used_max; /* bytes in the window, at most */
@@ -89,6 +91,7 @@ ec_encoder *ec_encoder_new(enum ec_encoder_format format, const wtap_dump_params
     ec_encoder_init();
     if (!encoder_open_memory(encoder, error) || !encoder_open_dumper(encoder, format, params, error))
         return NULL;
+    ec_wtap_rec_prepare(&encoder->rec);
     encoder->used_max = HEADER_MAX;
     return g_steal_pointer(&encoder);
 }
@@ -122,13 +125,23 @@ bool ec_encoder_add_interface(ec_encoder *encoder, wtap_block_t interface, GErro
     return wtap_dump_add_idb(encoder->dumper, interface, &code, &info) || wiretap_fail(code, info, error);
 }
 
-bool ec_encoder_add_packet(ec_encoder *encoder, wtap_rec *rec, const uint8_t *data, GError **error)
+bool ec_encoder_add_packet(ec_encoder *encoder, const struct ec_sink_packet *packet, uint32_t caplen, int encap,
+                           wtap_block_t options, GError **error)
 {
+    wtap_rec *rec = &encoder->rec;
+    wtap_packet_header *header = &rec->rec_header.packet_header;
     char *info = NULL;
     int code = 0;
 
-    encoder->used_max += rec->rec_header.packet_header.caplen + PACKET_OVERHEAD_MAX;
-    return ec_wtap_dump(encoder->dumper, rec, data, &code, &info) || wiretap_fail(code, info, error);
+    encoder->used_max += caplen + PACKET_OVERHEAD_MAX;
+    rec->ts.secs = (time_t)(packet->time / NSEC_PER_SEC);
+    rec->ts.nsecs = (int)(packet->time % NSEC_PER_SEC);
+    rec->block = options;
+    header->interface_id = packet->interface;
+    header->pkt_encap = encap;
+    header->len = packet->len;
+    header->caplen = caplen;
+    return ec_wtap_dump(encoder->dumper, rec, packet->data, &code, &info) || wiretap_fail(code, info, error);
 }
 
 static bool encoder_flush(ec_encoder *encoder, GError **error)

@@ -36,7 +36,6 @@ struct pcapng_sink {
     GArray *sections;    /* the one section's wtap_block_t */
     ec_encoder *encoder; /* NULL before the first interface: wiretap begins no file without one */
     ec_label_cache *labels;
-    wtap_rec rec;
     GArray *interfaces; /* struct interface_state */
     GByteArray *blocks; /* scratch */
     bool wipe;          /* the window holds secrets */
@@ -222,26 +221,22 @@ static bool pcapng_write_large(struct pcapng_sink *self, const struct ec_sink_pa
 static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
-    struct interface_state *state = &g_array_index(self->interfaces, struct interface_state, packet->interface);
-    wtap_packet_header *header = &self->rec.rec_header.packet_header;
     uint32_t caplen = MIN(packet->caplen, EC_SNAPLEN_MAX);
+    bool large = caplen >= LARGE;
+    struct interface_state *state;
+    wtap_block_t label;
 
     g_assert(packet->interface < self->interfaces->len);
-    self->rec.block = ec_label_cache_get(self->labels, packet, self->blocks);
+    state = &g_array_index(self->interfaces, struct interface_state, packet->interface);
+    label = ec_label_cache_get(self->labels, packet, self->blocks);
     if (self->blocks->len && !pcapng_add_blocks(self, error))
         return false;
-    if (self->secrets_len && !pcapng_add_secrets(self, error))
+    if (!pcapng_add_secrets(self, error))
         return false;
-    self->rec.ts.secs = (time_t)(packet->time / NSEC_PER_SEC);
-    self->rec.ts.nsecs = (int)(packet->time % NSEC_PER_SEC);
-    header->interface_id = packet->interface;
-    header->pkt_encap = state->encap;
-    header->len = packet->len;
-    header->caplen = caplen < LARGE ? caplen : 0;
-    if (!ec_encoder_add_packet(self->encoder, &self->rec, packet->data, error))
+    if (!ec_encoder_add_packet(self->encoder, packet, large ? 0 : caplen, state->encap, label, error))
         return false;
     state->delivered++;
-    if (caplen >= LARGE)
+    if (large)
         return pcapng_write_large(self, packet, caplen, error);
     return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
 }
@@ -319,14 +314,21 @@ static bool pcapng_flush(struct ec_sink *sink, GError **error)
     return pcapng_add_secrets(self, error) && pcapng_write_window(self, error);
 }
 
-static bool pcapng_close(struct ec_sink *sink, GError **error)
+static bool pcapng_finish(struct ec_sink *sink, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
-    bool ok;
 
+    if (ec_output_has_failed(self->output))
+        return true;
     ec_output_set_hurry(self->output);
-    ok = (self->encoder || pcapng_open(self, NULL, error)) && pcapng_flush(sink, error);
-    return ec_output_close(self->output, ok ? error : NULL) && ok;
+    return (self->encoder || pcapng_open(self, NULL, error)) && pcapng_flush(sink, error);
+}
+
+static bool pcapng_close(struct ec_sink *sink, GError **error)
+{
+    bool ok = pcapng_finish(sink, error);
+
+    return ec_output_close(pcapng_from_sink(sink)->output, ok ? error : NULL) && ok;
 }
 
 static void pcapng_free(struct ec_sink *sink)
@@ -390,7 +392,6 @@ struct ec_sink *ec_pcapng_sink_new(int fd, const struct ec_pcapng_config *config
     self->sink.ops = &pcapng_ops;
     self->output = g_steal_pointer(&output);
     self->sections = sections_new(config);
-    ec_wtap_rec_prepare(&self->rec);
     self->labels = ec_label_cache_new(config->comments, ec_output_is_file(self->output));
     self->interfaces = g_array_new(FALSE, FALSE, sizeof(struct interface_state));
     /* Reserved, so that it doesn't move and leave a copy of secrets behind. */
