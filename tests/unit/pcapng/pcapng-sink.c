@@ -133,27 +133,36 @@ static void assert_types(const char *path, const uint32_t *expected, guint n_exp
 #define ASSERT_TYPES(path, ...)                                                                                        \
     assert_types(path, (const uint32_t[]){__VA_ARGS__}, G_N_ELEMENTS(((const uint32_t[]){__VA_ARGS__})))
 
-/* What tshark prints for `arguments`; skips the test where there is none. */
-static char *tshark(const char *path, const char *arguments)
+/* What `tshark <arguments>` prints; skips the test where there is none. tshark escapes a backslash in a
+ * field since 4.4; that is undone. */
+static char *tshark(const char *arguments)
 {
     g_autofree char *program = g_find_program_in_path("tshark");
-    g_autofree char *line = NULL;
-    g_autoptr(GError) error = NULL;
+    g_autofree char *line = g_strdup_printf("tshark %s", arguments);
     g_autofree char *messages = NULL;
-    char *output = NULL;
+    g_autofree char *output = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) parts = NULL;
     int status = 0;
 
     if (!program) {
         print_message("skipped: no tshark here: apt install tshark\n");
         skip();
     }
-    line = g_strdup_printf("tshark -n -r %s %s", path, arguments);
     check(g_spawn_command_line_sync(line, &output, &messages, &status, &error), error);
     if (status != 0)
         fail_msg("%s: %s", line, messages);
     if (strstr(messages, "appears to") || strstr(messages, "corrupt"))
         fail_msg("%s: %s", line, messages);
-    return output;
+    parts = g_strsplit(output, "\\\\", -1);
+    return g_strjoinv("\\", parts);
+}
+
+static char *tshark_read(const char *path, const char *arguments)
+{
+    g_autofree char *all = g_strdup_printf("-n -r %s %s", path, arguments);
+
+    return tshark(all);
 }
 
 static void packet_first_comes_behind_section_interface_and_secrets(void **state)
@@ -242,7 +251,7 @@ static void interface_many_all_carry_packets(void **state)
     for (fixture->packet.interface = 0; fixture->packet.interface < 300; fixture->packet.interface++)
         CALL(fixture, packet, &fixture->packet);
     finish(fixture);
-    output = tshark(fixture->path, "-T fields -e frame.interface_name -Y frame.interface_id==299");
+    output = tshark_read(fixture->path, "-T fields -e frame.interface_name -Y frame.interface_id==299");
     assert_string_equal(output, "veth299\n");
 }
 
@@ -262,7 +271,7 @@ static void close_without_interface_leaves_a_readable_file(void **state)
     g_autofree char *output = NULL;
 
     finish(fixture);
-    output = tshark(fixture->path, "");
+    output = tshark_read(fixture->path, "");
     assert_string_equal(output, "");
 }
 
@@ -278,8 +287,8 @@ static void packet_owner_shows_in_tshark(void **state)
     fixture->packet.time++;
     CALL(fixture, packet, &fixture->packet);
     finish(fixture);
-    output = tshark(fixture->path, "-T fields -e frame.time_epoch -e frame.interface_name -e frame.comment"
-                                   " -e frame.packet_flags_direction");
+    output = tshark_read(fixture->path, "-T fields -e frame.time_epoch -e frame.interface_name -e frame.comment"
+                                        " -e frame.packet_flags_direction");
     assert_string_equal(output, "1700000000.123456789\teth0\tpid=1234 tid=1235 comm=curl uid=1000\t0x00000002\n"
                                 "1700000000.123456790\teth0\tpid=1234 tid=1235 comm=curl uid=1000 end=src,"
                                 "pid=80 tid=81 comm=ng\\x20inx uid=33 end=dst\t0x00000001\n");
@@ -294,9 +303,43 @@ static void packet_options_disturb_no_reader(void **state)
     CALL(fixture, interface, &eth0);
     CALL(fixture, packet, &fixture->packet);
     finish(fixture);
-    output = tshark(fixture->path, "-T fields -e frame.packet_id -e frame.interface_queue -e _ws.malformed"
-                                   " -e _ws.expert.message");
+    output = tshark_read(fixture->path, "-T fields -e frame.packet_id -e frame.interface_queue -e _ws.malformed"
+                                        " -e _ws.expert.message");
     assert_string_equal(output, "\t\t\tpid=1234 tid=1235 comm=curl uid=1000\n");
+}
+
+/* 406 for 4.6. */
+static unsigned tshark_version(void)
+{
+    g_autofree char *version = tshark("--version");
+    unsigned major = 0, minor = 0;
+
+    assert_int_equal(sscanf(version, "TShark (Wireshark) %u.%u", &major, &minor), 2);
+    return major * 100 + minor;
+}
+
+/* 4.6 is the first to show Darwin's process blocks. */
+static void packet_process_shows_in_tshark_4_6(void **state)
+{
+    struct fixture *fixture = *state;
+    g_autofree char *output = NULL;
+
+    if (tshark_version() < 406) {
+        print_message("skipped: this tshark shows no process blocks: use 4.6\n");
+        skip();
+    }
+    CALL(fixture, interface, &eth0);
+    CALL(fixture, packet, &fixture->packet);
+    fixture->packet.owner = &nginx;
+    CALL(fixture, packet, &fixture->packet);
+    fixture->packet.owner = &curl;
+    CALL(fixture, packet, &fixture->packet);
+    fixture->packet.owner = NULL;
+    CALL(fixture, packet, &fixture->packet);
+    finish(fixture);
+    output =
+        tshark_read(fixture->path, "-T fields -e frame.darwin.process_info.pid -e frame.darwin.process_info.pname");
+    assert_string_equal(output, "1234\tcurl\n80\tng inx\n1234\tcurl\n\t\n");
 }
 
 static void packet_lengths_survive(void **state)
@@ -318,7 +361,7 @@ static void packet_lengths_survive(void **state)
     finish(fixture);
     g_array_unref(block_types(fixture->path, &longest));
     assert_true(longest <= EC_BLOCK_MAX);
-    output = tshark(fixture->path, "-T fields -e frame.cap_len -e frame.len");
+    output = tshark_read(fixture->path, "-T fields -e frame.cap_len -e frame.len");
     assert_string_equal(output, expected->str);
 }
 
@@ -380,7 +423,7 @@ static void statistics_while_running_are_blocks_in_place(void **state)
     assert_non_null(memmem(file, len, "packets=1 bytes=0 ", 18));
     assert_non_null(memmem(file, len, " drop_ring=7 ", 13));
     assert_non_null(memmem(file, len, " reordered=2", 12));
-    g_autofree char *output = tshark(fixture->path, "-T fields -e frame.number");
+    g_autofree char *output = tshark_read(fixture->path, "-T fields -e frame.number");
     assert_string_equal(output, "1\n2\n");
 }
 
@@ -483,6 +526,7 @@ int main(void)
         TEST(close_without_interface_leaves_a_readable_file),
         TEST(packet_owner_shows_in_tshark),
         TEST(packet_options_disturb_no_reader),
+        TEST(packet_process_shows_in_tshark_4_6),
         TEST(packet_lengths_survive),
         TEST(packet_data_survives),
         TEST(statistics_while_running_are_blocks_in_place),
