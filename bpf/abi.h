@@ -132,6 +132,9 @@ enum ec_counter {
     EC_COUNT_MAX,
 };
 
+/* Where the capture filter runs. A packet whose VLAN tag is in metadata is always left to user space. */
+enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
+
 /* Written by user space before load (const volatile). */
 struct ec_bpf_config {
     uint32_t snaplen;    /* 1 … EC_SNAPLEN_MAX */
@@ -142,7 +145,8 @@ struct ec_bpf_config {
     uint8_t filter_pid;  /* only processes in the map `pids` */
     uint8_t filter_uid;
     uint8_t follow_forks; /* children of processes in `pids` join it */
-    uint8_t pad[5];
+    uint8_t filter;       /* enum ec_filter_place */
+    uint8_t pad[4];
 };
 _Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
 

@@ -9,6 +9,7 @@
  * Ring slots come in size classes: bpf_ringbuf_reserve() wants a constant, and one fixed maximum
  * would waste the ring. One bpf_skb_load_bytes() copies a whole packet, linear or not.
  */
+#include "filter.bpf.h"
 #include "maps.bpf.h"
 
 #include <bpf/bpf_endian.h>
@@ -21,6 +22,9 @@
 #define NEXT (-1)
 
 enum link { LINK_ETHERNET, LINK_IP };
+
+EC_FILTER_SLOT(filter_eth, EC_FILTER_MAGIC_ETHERNET)
+EC_FILTER_SLOT(filter_ip, EC_FILTER_MAGIC_IP)
 
 /* The end of a packet's flow that is local, as found so far. */
 struct end {
@@ -228,7 +232,7 @@ static __always_inline void find_receiver(struct __sk_buff *skb, enum link link,
 }
 
 /* An end whose owner isn't known yet, but has a cookie, is for user space to decide. */
-static __always_inline bool filter_accepts(const struct end *end, const struct end *peer)
+static __always_inline bool process_accepts(const struct end *end, const struct end *peer)
 {
     uint32_t flags = end->owner.flags | peer->owner.flags;
 
@@ -312,18 +316,32 @@ static __always_inline void fill(struct __sk_buff *skb, enum ec_direction direct
     }
 }
 
+/* The capture filter. Sets EC_PACKET_UNFILTERED where user space has to run it. */
+static __always_inline bool capture_filter_accepts(struct __sk_buff *skb, enum link link, uint8_t *flags)
+{
+    if (config.filter == EC_FILTER_NONE)
+        return true;
+    if (config.filter == EC_FILTER_USER || skb->vlan_present) {
+        *flags |= EC_PACKET_UNFILTERED;
+        return true;
+    }
+    return link == LINK_ETHERNET ? filter_eth(skb) : filter_ip(skb);
+}
+
 static __always_inline int capture(struct __sk_buff *skb, enum link link, enum ec_direction direction, bool loopback)
 {
     struct end end = {}, peer = {};
     struct ec_packet packet = {};
 
+    if (!capture_filter_accepts(skb, link, &packet.flags))
+        return NEXT;
     if (direction == EC_DIRECTION_OUT)
         find_sender(skb, &end);
     else
         find_receiver(skb, link, &end);
     if (loopback)
         find_receiver(skb, link, &peer);
-    if (!filter_accepts(&end, &peer))
+    if (!process_accepts(&end, &peer))
         return NEXT;
     fill(skb, direction, &packet);
     packet.owner = end.owner;

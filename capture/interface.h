@@ -4,19 +4,17 @@
  * The network interfaces of the network namespace that the list was made in, and what becomes of them, by rtnetlink(7).
  * Needs no privilege.
  */
+#include "linktype.h"
+
 #include <glib.h>
 #include <net/if.h>
 #include <stdbool.h>
-
-#define EC_LINKTYPE_ETHERNET 1 /* LINKTYPE_ETHERNET of pcap */
-#define EC_LINKTYPE_RAW 101    /* LINKTYPE_RAW of pcap */
-#define EC_LINKTYPE_NONE (-1)  /* can't be captured */
 
 struct ec_interface {
     int ifindex;
     char name[IF_NAMESIZE];
     unsigned type;      /* ARPHRD_ */
-    int linktype;       /* what a tc program sees on it: EC_LINKTYPE_ */
+    int linktype;       /* what a tc program sees on it: enum ec_linktype */
     const char *reason; /* EC_LINKTYPE_NONE: why it can't be captured, static; else NULL */
     bool up;            /* IFF_UP: set up by the administrator; a carrier is not asked for */
     bool loopback;

@@ -7,6 +7,7 @@
  */
 #include "abi.h"
 #include "keylog.h"
+#include "linktype.h"
 #include "output.h"
 
 #include <glib.h>
@@ -15,7 +16,7 @@
 struct ec_sink_interface {
     unsigned id;      /* index of the sink's calls: 0, 1, 2 … in order of appearance */
     const char *name; /* "eth0" */
-    int linktype;     /* LINKTYPE_ of pcap: 1 Ethernet, 101 raw IP */
+    int linktype;     /* enum ec_linktype */
     uint32_t snaplen;
     const char *filter; /* pcap-filter(7) text, NULL without one */
 };

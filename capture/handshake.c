@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "handshake.h"
+
+#include "tls-record.h"
+
+#include <string.h>
+
+/* More handshakes under way at once than this push the oldest out. */
+#define FLOWS_MAX 4096
+#define LEDGERS_MAX 16384
+/* (label, random) pairs remembered to let each secret pass once. */
+#define SECRETS_REMEMBERED (1u << 18)
+/* How long a secret whose ClientHello was seen waits for its packet; ns. */
+#define GRACE_NS 200000000ull
+
+#define BIT(label) (1u << EC_LABEL_##label)
+
+enum side { CLIENT, SERVER };
+
+/* A TCP connection between its ClientHello and the last packet that needs a secret. */
+struct flow {
+    struct ec_endpoint client, server;
+    uint8_t client_random[EC_RANDOM_LEN];
+    uint16_t version;        /* of the ServerHello; 0 before it */
+    bool early;              /* 0-RTT offered */
+    bool missed;             /* a packet went out without its secret */
+    bool synced[2];          /* per side: next_record is known */
+    uint32_t next_record[2]; /* sequence number at which the next TLS record begins */
+};
+
+/* The secrets of one client random. */
+struct ledger {
+    uint8_t client_random[EC_RANDOM_LEN];
+    unsigned got, missed; /* bits of labels */
+    bool hello;           /* its ClientHello was seen */
+    GArray *pending;      /* of struct ec_secret */
+};
+
+struct waiting {
+    uint8_t client_random[EC_RANDOM_LEN];
+    uint64_t time;
+};
+
+struct ec_handshakes {
+    GHashTable *flows;   /* struct flow * → itself */
+    GQueue flow_order;   /* struct flow *, oldest first */
+    GHashTable *ledgers; /* client random → struct ledger * */
+    GQueue ledger_order; /* struct ledger *, oldest first */
+    GQueue waiting;      /* struct waiting *, in order of arrival */
+    ec_secret_set *seen;
+    struct ec_handshake_counts counts;
+};
+
+static guint hash_bytes(guint hash, const void *data, size_t len)
+{
+    const uint8_t *byte = data;
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ byte[i]) * 16777619u; /* FNV-1a */
+    return hash;
+}
+
+static guint hash_endpoint(const struct ec_endpoint *endpoint)
+{
+    return hash_bytes(hash_bytes(2166136261u, endpoint->address, sizeof(endpoint->address)), &endpoint->port,
+                      sizeof(endpoint->port));
+}
+
+static bool equal_endpoint(const struct ec_endpoint *a, const struct ec_endpoint *b)
+{
+    return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
+}
+
+/* Symmetric, so that a segment of either direction finds its flow. */
+static guint hash_flow(gconstpointer key)
+{
+    const struct flow *flow = key;
+
+    return hash_endpoint(&flow->client) + hash_endpoint(&flow->server);
+}
+
+static gboolean equal_flow(gconstpointer left, gconstpointer right)
+{
+    const struct flow *a = left, *b = right;
+
+    return (equal_endpoint(&a->client, &b->client) && equal_endpoint(&a->server, &b->server)) ||
+           (equal_endpoint(&a->client, &b->server) && equal_endpoint(&a->server, &b->client));
+}
+
+static guint hash_random(gconstpointer key)
+{
+    guint hash;
+
+    memcpy(&hash, key, sizeof(hash));
+    return hash;
+}
+
+static gboolean equal_random(gconstpointer a, gconstpointer b)
+{
+    return !memcmp(a, b, EC_RANDOM_LEN);
+}
+
+static void ledger_free(gpointer data)
+{
+    struct ledger *ledger = data;
+
+    explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
+    g_array_unref(ledger->pending);
+    g_free(ledger);
+}
+
+ec_handshakes *ec_handshakes_new(void)
+{
+    ec_handshakes *handshakes = g_new0(ec_handshakes, 1);
+
+    handshakes->flows = g_hash_table_new_full(hash_flow, equal_flow, g_free, NULL);
+    handshakes->ledgers = g_hash_table_new_full(hash_random, equal_random, NULL, ledger_free);
+    handshakes->seen = ec_secret_set_new(SECRETS_REMEMBERED);
+    return handshakes;
+}
+
+void ec_handshakes_free(ec_handshakes *handshakes)
+{
+    if (!handshakes)
+        return;
+    g_hash_table_unref(handshakes->flows);
+    g_hash_table_unref(handshakes->ledgers);
+    g_queue_clear(&handshakes->flow_order);
+    g_queue_clear(&handshakes->ledger_order);
+    g_queue_clear_full(&handshakes->waiting, g_free);
+    ec_secret_set_free(handshakes->seen);
+    g_free(handshakes);
+}
+
+static struct ledger *ledger_get(const ec_handshakes *handshakes, const uint8_t *client_random)
+{
+    return g_hash_table_lookup(handshakes->ledgers, client_random);
+}
+
+static void ledger_evict(ec_handshakes *handshakes)
+{
+    struct ledger *oldest = g_queue_pop_head(&handshakes->ledger_order);
+
+    g_hash_table_remove(handshakes->ledgers, oldest->client_random);
+}
+
+static struct ledger *ledger_add(ec_handshakes *handshakes, const uint8_t *client_random)
+{
+    struct ledger *ledger = ledger_get(handshakes, client_random);
+
+    if (ledger)
+        return ledger;
+    /* An evicted one loses only secrets that are past their grace: there are fewer under way. */
+    while (g_queue_get_length(&handshakes->ledger_order) >= LEDGERS_MAX)
+        ledger_evict(handshakes);
+    ledger = g_new0(struct ledger, 1);
+    memcpy(ledger->client_random, client_random, EC_RANDOM_LEN);
+    ledger->pending = g_array_sized_new(FALSE, FALSE, sizeof(struct ec_secret), EC_LABEL_MAX);
+    g_hash_table_insert(handshakes->ledgers, ledger->client_random, ledger);
+    g_queue_push_tail(&handshakes->ledger_order, ledger);
+    return ledger;
+}
+
+enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time)
+{
+    enum ec_secret_label label = ec_secret_label_parse(secret->label);
+    struct waiting *waiting;
+    struct ledger *ledger;
+
+    if (label == EC_LABEL_MAX)
+        return EC_SECRET_INVALID;
+    if (!ec_secret_set_add(handshakes->seen, label, secret->client_random))
+        return EC_SECRET_DUPLICATE;
+    ledger = ledger_add(handshakes, secret->client_random);
+    ledger->got |= 1u << label;
+    g_array_append_vals(ledger->pending, secret, 1);
+    waiting = g_new(struct waiting, 1);
+    memcpy(waiting->client_random, secret->client_random, EC_RANDOM_LEN);
+    waiting->time = time;
+    g_queue_push_tail(&handshakes->waiting, waiting);
+    return ledger->missed & (1u << label) ? EC_SECRET_LATE : EC_SECRET_KEPT;
+}
+
+/* `complete`: the last packet that needs a secret has gone out. */
+static void flow_remove(ec_handshakes *handshakes, struct flow *flow, bool complete)
+{
+    if (complete && !flow->missed)
+        handshakes->counts.with_secrets++;
+    else if (complete || flow->version != 0)
+        handshakes->counts.without_secrets++;
+    g_queue_remove(&handshakes->flow_order, flow);
+    g_hash_table_remove(handshakes->flows, flow);
+}
+
+static struct flow *flow_get(const ec_handshakes *handshakes, const struct ec_segment *segment)
+{
+    struct flow key;
+
+    if (g_hash_table_size(handshakes->flows) == 0)
+        return NULL;
+    key.client = segment->source;
+    key.server = segment->destination;
+    return g_hash_table_lookup(handshakes->flows, &key);
+}
+
+static bool begins_client_hello(const struct ec_segment *segment)
+{
+    const uint8_t *payload = segment->payload;
+
+    return segment->payload_len >= 6 && payload[0] == 22 && payload[1] == 3 && payload[5] == 1;
+}
+
+static struct flow *flow_add(ec_handshakes *handshakes, const struct ec_segment *segment,
+                             const struct ec_tls_peek *peek)
+{
+    struct flow *flow;
+
+    while (g_queue_get_length(&handshakes->flow_order) >= FLOWS_MAX)
+        flow_remove(handshakes, g_queue_peek_head(&handshakes->flow_order), false);
+    flow = g_new0(struct flow, 1);
+    flow->client = segment->source;
+    flow->server = segment->destination;
+    memcpy(flow->client_random, peek->client_random, EC_RANDOM_LEN);
+    g_hash_table_add(handshakes->flows, flow);
+    g_queue_push_tail(&handshakes->flow_order, flow);
+    handshakes->counts.seen++;
+    ledger_add(handshakes, flow->client_random)->hello = true;
+    return flow;
+}
+
+/* Where in this payload the next record begins, by sequence number; false if that isn't known or lies before it. */
+static bool find_record(const struct flow *flow, enum side side, const struct ec_segment *segment, size_t *ret_skip)
+{
+    int32_t ahead = (int32_t)(flow->next_record[side] - segment->sequence);
+
+    if (!flow->synced[side]) {
+        *ret_skip = 0;
+        return true;
+    }
+    if (ahead < 0)
+        return false;
+    *ret_skip = (size_t)ahead;
+    return true;
+}
+
+static unsigned server_needs(struct flow *flow, const struct ec_tls_peek *peek)
+{
+    unsigned need = 0;
+
+    if ((peek->seen & EC_TLS_SERVER_HELLO) && !(peek->seen & EC_TLS_HELLO_RETRY)) {
+        flow->version = peek->version;
+        if (flow->version == 0x0304)
+            need |= BIT(CLIENT_HANDSHAKE) | BIT(SERVER_HANDSHAKE);
+    }
+    if (flow->version == 0x0304 && (peek->seen & EC_TLS_APPLICATION_DATA))
+        need |= BIT(SERVER_TRAFFIC_0);
+    if (flow->version != 0 && flow->version < 0x0304 && (peek->seen & EC_TLS_CHANGE_CIPHER_SPEC))
+        need |= BIT(CLIENT_RANDOM);
+    return need;
+}
+
+static unsigned client_needs(const struct flow *flow, const struct ec_tls_peek *peek)
+{
+    if (flow->version == 0)
+        return flow->early && (peek->seen & EC_TLS_APPLICATION_DATA) ? BIT(CLIENT_EARLY) : 0;
+    if (flow->version == 0x0304)
+        return peek->seen & EC_TLS_APPLICATION_DATA ? BIT(CLIENT_TRAFFIC_0) : 0;
+    return peek->seen & EC_TLS_CHANGE_CIPHER_SPEC ? BIT(CLIENT_RANDOM) : 0;
+}
+
+static unsigned flow_inspect(struct flow *flow, enum side side, const struct ec_segment *segment,
+                             const struct ec_tls_peek *peek)
+{
+    flow->next_record[side] = segment->sequence + (uint32_t)peek->next;
+    flow->synced[side] = true;
+    if (side == SERVER)
+        return server_needs(flow, peek);
+    if (peek->seen & EC_TLS_EARLY_DATA)
+        flow->early = true;
+    return client_needs(flow, peek);
+}
+
+/* A ClientHello begins a flow, or, with the same random, is the answer to a HelloRetryRequest. */
+static struct flow *flow_of_hello(ec_handshakes *handshakes, const struct ec_segment *segment, struct flow *flow)
+{
+    struct ec_tls_peek peek;
+
+    ec_tls_record_peek(segment->payload, segment->payload_len, 0, &peek);
+    if (!(peek.seen & EC_TLS_CLIENT_HELLO))
+        return flow;
+    if (flow && !memcmp(flow->client_random, peek.client_random, EC_RANDOM_LEN))
+        return flow;
+    if (flow)
+        flow_remove(handshakes, flow, false);
+    return flow_add(handshakes, segment, &peek);
+}
+
+void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need)
+{
+    struct flow *flow = flow_get(handshakes, segment);
+    struct ec_tls_peek peek;
+    enum side side;
+    size_t skip;
+
+    ret_need->labels = 0;
+    if (begins_client_hello(segment))
+        flow = flow_of_hello(handshakes, segment, flow);
+    if (!flow)
+        return;
+    if (segment->flags & EC_TCP_RST) {
+        flow_remove(handshakes, flow, false);
+        return;
+    }
+    side = equal_endpoint(&segment->source, &flow->client) ? CLIENT : SERVER;
+    if (segment->payload_len == 0 || !find_record(flow, side, segment, &skip))
+        return;
+    ec_tls_record_peek(segment->payload, segment->payload_len, skip, &peek);
+    ret_need->labels = flow_inspect(flow, side, segment, &peek);
+    ret_need->last = (ret_need->labels & (BIT(CLIENT_TRAFFIC_0) | BIT(CLIENT_RANDOM))) != 0;
+    ret_need->flow = flow;
+    memcpy(ret_need->client_random, flow->client_random, EC_RANDOM_LEN);
+    /* A handshake that fails before its ServerHello derives no secret. */
+    if (side == SERVER && flow->version == 0 && (peek.seen & EC_TLS_ALERT))
+        flow_remove(handshakes, flow, false);
+}
+
+unsigned ec_handshakes_get_missing(const ec_handshakes *handshakes, const struct ec_need *need)
+{
+    const struct ledger *ledger = need->labels ? ledger_get(handshakes, need->client_random) : NULL;
+
+    return need->labels & ~(ledger ? ledger->got : 0);
+}
+
+void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need)
+{
+    unsigned missing = ec_handshakes_get_missing(handshakes, need);
+    struct ledger *ledger = ledger_get(handshakes, need->client_random);
+    struct flow *flow = need->flow;
+
+    flow->missed |= missing != 0;
+    if (ledger)
+        ledger->missed |= missing;
+    if (need->last)
+        flow_remove(handshakes, flow, true);
+}
+
+bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[static EC_RANDOM_LEN], ec_secret_fn fn,
+                        void *data)
+{
+    struct ledger *ledger = ledger_get(handshakes, client_random);
+    bool ok = true;
+
+    if (!ledger)
+        return true;
+    for (guint i = 0; ok && i < ledger->pending->len; i++)
+        ok = fn(&g_array_index(ledger->pending, struct ec_secret, i), data);
+    explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
+    g_array_set_size(ledger->pending, 0);
+    return ok;
+}
+
+bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn fn, void *data)
+{
+    struct waiting *waiting;
+
+    while ((waiting = g_queue_peek_head(&handshakes->waiting))) {
+        const struct ledger *ledger = ledger_get(handshakes, waiting->client_random);
+        uint64_t until = waiting->time + (ledger && ledger->hello ? GRACE_NS : 0);
+        bool ok;
+
+        if (ledger && ledger->pending->len > 0 && until >= now)
+            return true;
+        ok = ec_handshakes_take(handshakes, waiting->client_random, fn, data);
+        g_free(g_queue_pop_head(&handshakes->waiting));
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+void ec_handshakes_get_counts(const ec_handshakes *handshakes, struct ec_handshake_counts *ret_counts)
+{
+    *ret_counts = handshakes->counts;
+}

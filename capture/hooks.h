@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Which TLS libraries are hooked, and which processes map one. Every library file is hooked once, for
+ * all processes; one that can't be is named in the log, once, with the reason.
+ */
+#include "kernel.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct ec_hooks ec_hooks;
+/* Hooks the libraries of the running processes and the system's own. `kernel` is borrowed. */
+ec_hooks *ec_hooks_new(ec_kernel *kernel);
+void ec_hooks_free(ec_hooks *hooks);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
+
+/* A library the user names: EC_SESSION_ERROR_LIBRARY if it can't be hooked. */
+bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error);
+/* Follows new mappings from now on. Its absence costs late libraries, not the capture: false, and the reason. */
+bool ec_hooks_watch(ec_hooks *hooks, GError **error);
+/* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
+const int *ec_hooks_get_fds(const ec_hooks *hooks);
+/* Takes in new mappings and ended processes. */
+void ec_hooks_update(ec_hooks *hooks);
+/* Whether this process maps a hooked library. */
+bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid);
+/* Libraries hooked so far. */
+unsigned ec_hooks_get_count(const ec_hooks *hooks);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel.h"
+
+#include "filter.bpf.h"
+#include "log.h"
+#include "session.h"
+
+#include "ecapture.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* include/uapi/linux/bpf.h, Linux 6.6 (commit e420bed02507); older headers lack them. */
+enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3 };
+/* Our tc filters, where TCX is missing: never another's, so a start sweeps what a kill has left. */
+enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
+
+enum direction { INGRESS, EGRESS, DIRECTIONS };
+
+struct attached_interface {
+    int ifindex;
+    int links[DIRECTIONS]; /* descriptors of TCX links, -1: none */
+    bool clsact[DIRECTIONS];
+};
+
+struct ec_kernel {
+    struct ecapture_bpf *skeleton;
+    GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
+    GArray *interfaces; /* struct attached_interface */
+    bool no_tcx;        /* learnt by the first attempt */
+    bool sleepable;     /* uprobes may fault pages in */
+};
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+    g_autofree char *line = g_strchomp(g_strdup_vprintf(format, args));
+
+    /* One level lower than libbpf's own: the caller reports what matters. */
+    ec_log(level == LIBBPF_WARN ? EC_LOG_INFO : EC_LOG_DEBUG, "%s", line);
+    return 0;
+}
+
+static void link_free(gpointer link)
+{
+    bpf_link__destroy(link);
+}
+
+static void detach_clsact(const struct attached_interface *interface, enum direction direction);
+
+static void interface_clear(struct attached_interface *interface)
+{
+    for (int i = 0; i < DIRECTIONS; i++) {
+        if (interface->links[i] >= 0)
+            close(interface->links[i]);
+        if (interface->clsact[i])
+            detach_clsact(interface, (enum direction)i);
+    }
+}
+
+void ec_kernel_free(ec_kernel *kernel)
+{
+    if (!kernel)
+        return;
+    for (guint i = 0; i < kernel->interfaces->len; i++)
+        interface_clear(&g_array_index(kernel->interfaces, struct attached_interface, i));
+    g_array_unref(kernel->interfaces);
+    g_ptr_array_unref(kernel->links);
+    ecapture_bpf__destroy(kernel->skeleton);
+    g_free(kernel);
+}
+
+static bool fail(GError **error, int code, int err, const char *what, const char *remedy)
+{
+    g_set_error(error, EC_SESSION_ERROR, code, "%s: %s: %s", what, g_strerror(err), remedy);
+    return false;
+}
+
+static bool load(ec_kernel *kernel, GError **error)
+{
+    int err = -ecapture_bpf__load(kernel->skeleton);
+
+    if (err == 0)
+        return true;
+    if (err == EPERM || err == EACCES)
+        return fail(error, EC_SESSION_ERROR_PRIVILEGE, err, "can't load the eBPF programs",
+                    "run as root, or give the program its capabilities with extcap/quickstart");
+    if (access("/sys/kernel/btf/vmlinux", R_OK))
+        return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't load the eBPF programs, the kernel shows no BTF",
+                    "use a kernel built with CONFIG_DEBUG_INFO_BTF=y");
+    if (err == ENOMEM)
+        return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't load the eBPF programs", "use a smaller --mapsize");
+    return fail(error, EC_SESSION_ERROR_KERNEL, err, "the kernel refuses the eBPF programs",
+                "see why with --log-level debug, and report it");
+}
+
+/* Sleepable uprobes: Linux 6.0 (commit 8c7dcb84e3b7). */
+static bool has_sleepable_uprobes(void)
+{
+    const struct bpf_insn body[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+                                    {.code = BPF_JMP | BPF_EXIT}};
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_SLEEPABLE);
+    int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_probe", "GPL", body, G_N_ELEMENTS(body), &options);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* In the kernel if it fits there; else every packet is handed to user space to be filtered. */
+static enum ec_filter_place patch_filters(const struct ec_kernel_config *config, void *image, size_t size)
+{
+    g_autoptr(GError) reason = NULL;
+
+    if (!config->filter_eth)
+        return EC_FILTER_NONE;
+    if (ec_filter_patch(config->filter_eth, EC_FILTER_MAGIC_ETHERNET, image, size, &reason) &&
+        ec_filter_patch(config->filter_ip, EC_FILTER_MAGIC_IP, image, size, &reason))
+        return EC_FILTER_KERNEL;
+    ec_log_warning("the capture filter runs in user space, at a cost: %s", reason->message);
+    return EC_FILTER_USER;
+}
+
+/* What ecapture_bpf__open() does, but over a copy of the object that the capture filter is patched into. */
+static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
+{
+    struct ecapture_bpf *skeleton = calloc(1, sizeof(*skeleton)); /* ecapture_bpf__destroy() frees it */
+    g_autofree void *image = NULL;
+    const void *object;
+    size_t size;
+    enum ec_filter_place place;
+    int err;
+
+    if (!skeleton)
+        return NULL;
+    object = ecapture_bpf__elf_bytes(&size);
+    image = g_memdup2(object, size);
+    place = patch_filters(config, image, size);
+    err = ecapture_bpf__create_skeleton(skeleton);
+    if (!err) {
+        skeleton->skeleton->data = image;
+        err = bpf_object__open_skeleton(skeleton->skeleton, NULL);
+    }
+    if (err) {
+        ecapture_bpf__destroy(skeleton);
+        errno = -err;
+        return NULL;
+    }
+    skeleton->rodata->config = config->bpf;
+    skeleton->rodata->config.filter = (uint8_t)place;
+    return skeleton;
+}
+
+ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
+{
+    g_autoptr(ec_kernel) kernel = g_new0(ec_kernel, 1);
+
+    libbpf_set_print(print_libbpf);
+    kernel->links = g_ptr_array_new_with_free_func(link_free);
+    kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct attached_interface));
+    kernel->skeleton = open_skeleton(config);
+    if (!kernel->skeleton) {
+        fail(error, EC_SESSION_ERROR_KERNEL, errno, "can't open the eBPF programs", "report it");
+        return NULL;
+    }
+    bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
+    kernel->sleepable = has_sleepable_uprobes();
+    bpf_program__set_autoload(kernel->skeleton->progs.ec_secret, kernel->sleepable);
+    bpf_program__set_autoload(kernel->skeleton->progs.ec_secret_nosleep, !kernel->sleepable);
+    if (!load(kernel, error))
+        return NULL;
+    return g_steal_pointer(&kernel);
+}
+
+static bool keep_link(ec_kernel *kernel, struct bpf_link *link)
+{
+    if (!link)
+        return false;
+    g_ptr_array_add(kernel->links, link);
+    return true;
+}
+
+static bool attach_tracing(ec_kernel *kernel, struct bpf_program *program, GError **error)
+{
+    g_autofree char *what = NULL;
+
+    if (keep_link(kernel, bpf_program__attach(program)))
+        return true;
+    what = g_strdup_printf("can't attach %s", bpf_program__name(program));
+    return fail(error, EC_SESSION_ERROR_KERNEL, errno, what, "this kernel lacks what names the process of a packet");
+}
+
+/* Optional: with it a socket has its owner before its first packet even if it only ever receives UDP. */
+static void attach_cgroup(ec_kernel *kernel)
+{
+    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
+        int fd = open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool attached =
+            fd >= 0 && keep_link(kernel, bpf_program__attach_cgroup(kernel->skeleton->progs.ec_owner_create, fd));
+
+        if (fd >= 0)
+            close(fd);
+        if (attached)
+            return;
+    }
+    ec_log_info("no cgroup2 to attach to: the first packets of receive-only UDP sockets will lack their process");
+}
+
+/* One pass over every task's files. */
+static bool seed_owners(ec_kernel *kernel, GError **error)
+{
+    struct bpf_link *link = bpf_program__attach_iter(kernel->skeleton->progs.ec_owner_seed, NULL);
+    int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1, err = errno;
+    ssize_t got = -1;
+    char buffer[64];
+
+    if (fd >= 0) {
+        do {
+            got = read(fd, buffer, sizeof(buffer));
+        } while (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN)));
+        err = errno;
+        close(fd);
+    }
+    bpf_link__destroy(link);
+    if (got == 0)
+        return true;
+    return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't look through the sockets that exist",
+                "needs Linux 5.11 or newer");
+}
+
+bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+
+    if (!attach_tracing(kernel, skeleton->progs.ec_process_exit, error) ||
+        !attach_tracing(kernel, skeleton->progs.ec_owner_state, error) ||
+        !attach_tracing(kernel, skeleton->progs.ec_owner_send, error) ||
+        !attach_tracing(kernel, skeleton->progs.ec_owner_recv, error))
+        return false;
+    if (skeleton->rodata->config.follow_forks && !attach_tracing(kernel, skeleton->progs.ec_process_fork, error))
+        return false;
+    attach_cgroup(kernel);
+    return seed_owners(kernel, error);
+}
+
+static void describe_tc(const struct attached_interface *interface, enum direction direction,
+                        struct bpf_tc_hook *ret_hook, struct bpf_tc_opts *ret_options)
+{
+    *ret_hook = (struct bpf_tc_hook){.sz = sizeof(*ret_hook),
+                                     .ifindex = interface->ifindex,
+                                     .attach_point = direction == INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS};
+    *ret_options = (struct bpf_tc_opts){.sz = sizeof(*ret_options), .handle = TC_HANDLE, .priority = TC_PRIORITY};
+}
+
+/* Our filter alone: the qdisc may carry others'. */
+static void detach_clsact(const struct attached_interface *interface, enum direction direction)
+{
+    struct bpf_tc_opts options;
+    struct bpf_tc_hook hook;
+
+    describe_tc(interface, direction, &hook, &options);
+    bpf_tc_detach(&hook, &options);
+}
+
+/* Before TCX. BPF_TC_F_REPLACE takes the place of a filter that a killed capture has left. */
+static int attach_clsact(struct attached_interface *interface, const struct bpf_program *program,
+                         enum direction direction)
+{
+    struct bpf_tc_opts options;
+    struct bpf_tc_hook hook;
+    int err;
+
+    describe_tc(interface, direction, &hook, &options);
+    err = bpf_tc_hook_create(&hook);
+    if (err && err != -EEXIST)
+        return err;
+    options.prog_fd = bpf_program__fd(program);
+    options.flags = BPF_TC_F_REPLACE;
+    err = bpf_tc_attach(&hook, &options);
+    interface->clsact[direction] = err == 0;
+    return err;
+}
+
+/* At the head: a program ahead of us could redirect packets away unseen. */
+static int attach_tcx(struct attached_interface *interface, const struct bpf_program *program, enum direction direction)
+{
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = TCX_BEFORE);
+    enum bpf_attach_type type = (enum bpf_attach_type)(direction == INGRESS ? TCX_INGRESS : TCX_EGRESS);
+    int fd = bpf_link_create(bpf_program__fd(program), interface->ifindex, type, &options);
+
+    interface->links[direction] = fd;
+    return fd < 0 ? fd : 0;
+}
+
+static int attach_tc(ec_kernel *kernel, struct attached_interface *interface, const struct bpf_program *program,
+                     enum direction direction)
+{
+    int err = kernel->no_tcx ? -EINVAL : attach_tcx(interface, program, direction);
+
+    if (err != -EINVAL && err != -EOPNOTSUPP)
+        return err;
+    if (!kernel->no_tcx)
+        ec_log_info("this kernel has no TCX (Linux 6.6): using clsact filters");
+    kernel->no_tcx = true;
+    return attach_clsact(interface, program, direction);
+}
+
+bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error)
+{
+    struct attached_interface interface = {.ifindex = ifindex, .links = {-1, -1}};
+    bool ethernet = linktype == EC_LINKTYPE_ETHERNET;
+    int err;
+
+    if (loopback) {
+        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, EGRESS);
+    } else {
+        err = attach_tc(kernel, &interface,
+                        ethernet ? kernel->skeleton->progs.ec_packet_eth_in : kernel->skeleton->progs.ec_packet_ip_in,
+                        INGRESS);
+        if (!err)
+            err = attach_tc(kernel, &interface,
+                            ethernet ? kernel->skeleton->progs.ec_packet_eth_out
+                                     : kernel->skeleton->progs.ec_packet_ip_out,
+                            EGRESS);
+    }
+    if (err) {
+        interface_clear(&interface);
+        return fail(error, EC_SESSION_ERROR_INTERFACE, -err, "can't attach to the network interface",
+                    "it may just have gone; name others with -i");
+    }
+    g_array_append_val(kernel->interfaces, interface);
+    return true;
+}
+
+void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
+{
+    for (guint i = 0; i < kernel->interfaces->len; i++) {
+        struct attached_interface *interface = &g_array_index(kernel->interfaces, struct attached_interface, i);
+
+        if (interface->ifindex != ifindex)
+            continue;
+        interface_clear(interface);
+        g_array_remove_index_fast(kernel->interfaces, i);
+        return;
+    }
+}
+
+bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
+                              GError **error)
+{
+    LIBBPF_OPTS(bpf_uprobe_opts, options, );
+    struct bpf_program *program =
+        kernel->sleepable ? kernel->skeleton->progs.ec_secret : kernel->skeleton->progs.ec_secret_nosleep;
+    char path[32];
+
+    options.bpf_cookie =
+        EC_SECRET_COOKIE(library, point->random_indirect, point->random_pointer_offset, point->random_offset);
+    /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
+    g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, point->probe_offset, &options)))
+        return true;
+    return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the library",
+                "needs cap_perfmon and a kernel with CONFIG_UPROBES=y");
+}
+
+bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error)
+{
+    const uint8_t one = 1;
+
+    if (bpf_map__update_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), &one, sizeof(one), BPF_ANY) == 0)
+        return true;
+    return fail(error, EC_SESSION_ERROR_PROCESS, errno, "can't add a process to the filter", "name fewer with -p");
+}
+
+int ec_kernel_get_packets_fd(const ec_kernel *kernel)
+{
+    return bpf_map__fd(kernel->skeleton->maps.packets);
+}
+
+int ec_kernel_get_events_fd(const ec_kernel *kernel)
+{
+    return bpf_map__fd(kernel->skeleton->maps.events);
+}
+
+size_t ec_kernel_get_events_size(const ec_kernel *kernel)
+{
+    return bpf_map__max_entries(kernel->skeleton->maps.events);
+}
+
+struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel)
+{
+    return &kernel->skeleton->bss->wake;
+}
+
+bool ec_kernel_get_counters(const ec_kernel *kernel, uint64_t ret_counters[static EC_COUNT_MAX])
+{
+    int cpus = libbpf_num_possible_cpus();
+    g_autofree uint64_t *values = cpus > 0 ? g_new(uint64_t, (gsize)cpus) : NULL;
+    uint64_t sums[EC_COUNT_MAX] = {0};
+
+    for (uint32_t counter = 0; counter < EC_COUNT_MAX; counter++) {
+        if (!values || bpf_map_lookup_elem(bpf_map__fd(kernel->skeleton->maps.counters), &counter, values))
+            return false;
+        for (int cpu = 0; cpu < cpus; cpu++)
+            sums[counter] += values[cpu];
+    }
+    memcpy(ret_counters, sums, sizeof(sums));
+    return true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Our eBPF programs: loaded, attached, and gone again. The only code (with privilege.c, mappings.c and
+ * what target.c opens) that needs capabilities. Everything attached is held by a file descriptor, so
+ * the kernel detaches it when the process ends, however it ends (the clsact fallback excepted).
+ */
+#include "abi.h"
+#include "filter.h"
+#include "hook-point.h"
+#include "linktype.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ec_kernel_config {
+    struct ec_bpf_config bpf;
+    size_t ring_size;            /* bytes, a power of two >= the page size */
+    const ec_filter *filter_eth; /* borrowed for ec_kernel_new(); NULL: none */
+    const ec_filter *filter_ip;
+};
+
+typedef struct ec_kernel ec_kernel;
+/* Loads the programs; nothing is attached yet. EC_SESSION_ERROR_* on failure. */
+ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error);
+void ec_kernel_free(ec_kernel *kernel);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_kernel, ec_kernel_free)
+
+/* Attaches what follows sockets and processes and takes stock of the sockets that exist already. */
+bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
+/* `linktype`: enum ec_linktype. */
+bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
+/* The interface has gone, or is no longer wanted. */
+void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex);
+/* `fd`: the open library, borrowed for the call. `library`: comes back in ec_secret_event. */
+bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
+                              GError **error);
+/* Lets a process through the pid filter. */
+bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error);
+
+int ec_kernel_get_packets_fd(const ec_kernel *kernel);
+int ec_kernel_get_events_fd(const ec_kernel *kernel);
+size_t ec_kernel_get_events_size(const ec_kernel *kernel);
+/* Shared with the programs: written by atomic stores. Borrowed. */
+struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel);
+/* Sums over all CPUs. */
+bool ec_kernel_get_counters(const ec_kernel *kernel, uint64_t ret_counters[static EC_COUNT_MAX]);

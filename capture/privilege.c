@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "privilege.h"
+
+#include "session.h"
+
+#include <errno.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+static const struct {
+    cap_value_t value;
+    const char *name;
+    bool required;
+} kept[] = {
+    {CAP_BPF, "cap_bpf", true},                                /* load programs */
+    {CAP_PERFMON, "cap_perfmon", true},                        /* tracing programs, uprobes, mapping events */
+    {CAP_NET_ADMIN, "cap_net_admin", true},                    /* tc */
+    {CAP_SYS_PTRACE, "cap_sys_ptrace", true},                  /* others' /proc/PID/maps and root */
+    {CAP_CHECKPOINT_RESTORE, "cap_checkpoint_restore", false}, /* /proc/PID/map_files: deleted libraries */
+    {CAP_DAC_READ_SEARCH, "cap_dac_read_search", false},       /* libraries in others' private folders */
+};
+
+typedef struct _cap_struct ec_cap;
+static void cap_clear_free(ec_cap *cap)
+{
+    cap_free(cap);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_cap, cap_clear_free)
+
+static bool has(cap_t caps, cap_value_t value, cap_flag_t flag)
+{
+    cap_flag_value_t set = CAP_CLEAR;
+
+    return cap_get_flag(caps, value, flag, &set) == 0 && set == CAP_SET;
+}
+
+bool ec_privilege_check(GError **error)
+{
+    g_autoptr(ec_cap) caps = cap_get_proc();
+    g_autoptr(GString) missing = g_string_new(NULL);
+
+    for (size_t i = 0; caps && i < G_N_ELEMENTS(kept); i++)
+        if (kept[i].required && !has(caps, kept[i].value, CAP_EFFECTIVE))
+            g_string_append_printf(missing, "%s%s", missing->len ? "," : "", kept[i].name);
+    if (caps && missing->len == 0)
+        return true;
+    g_set_error(
+        error, EC_SESSION_ERROR, EC_SESSION_ERROR_PRIVILEGE,
+        "no permission to capture (%s missing): run it as root, or run \"sudo extcap/quickstart\" once and join the "
+        "group wireshark",
+        caps ? missing->str : g_strerror(errno));
+    return false;
+}
+
+static bool fail(GError **error, const char *what)
+{
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_PRIVILEGE, "%s: %s: report it, nothing was captured", what,
+                g_strerror(errno));
+    return false;
+}
+
+/* Sets what of `keep` is permitted, and nothing else, and reads it back. */
+static bool set_capabilities(bool keep, GError **error)
+{
+    g_autoptr(ec_cap) have = cap_get_proc();
+    g_autoptr(ec_cap) want = cap_init();
+    g_autoptr(ec_cap) got = NULL;
+
+    if (!have || !want)
+        return fail(error, "can't read the capabilities");
+    for (size_t i = 0; keep && i < G_N_ELEMENTS(kept); i++) {
+        if (!has(have, kept[i].value, CAP_PERMITTED))
+            continue;
+        cap_set_flag(want, CAP_PERMITTED, 1, &kept[i].value, CAP_SET);
+        cap_set_flag(want, CAP_EFFECTIVE, 1, &kept[i].value, CAP_SET);
+    }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
+        return fail(error, "can't clear the ambient capabilities");
+    if (cap_set_proc(want))
+        return fail(error, "can't drop capabilities");
+    got = cap_get_proc();
+    if (!got || cap_compare(got, want) != 0) {
+        errno = EPERM;
+        return fail(error, "capabilities are still there after they were dropped");
+    }
+    return true;
+}
+
+bool ec_privilege_drop(GError **error)
+{
+    if (!set_capabilities(true, error))
+        return false;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        return fail(error, "can't set no_new_privs");
+    return true;
+}
+
+bool ec_privilege_drop_all(GError **error)
+{
+    return set_capabilities(false, error);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* Capabilities: what a capture needs, what it keeps, and that the rest is gone. */
+#include <glib.h>
+#include <stdbool.h>
+
+/* Whether this process may capture. EC_SESSION_ERROR_PRIVILEGE names what is missing and what to run. */
+bool ec_privilege_check(GError **error);
+/* Drops every capability that attaching to later processes and interfaces doesn't need, for good
+ * (no_new_privs), and verifies it. */
+bool ec_privilege_drop(GError **error);
+/* Drops all of them: for a child that runs the user's command. Async-signal-safe it is not: call it before
+ * threads exist. */
+bool ec_privilege_drop_all(GError **error);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* The TCP segment in a captured packet: addresses, ports, sequence number, payload. IPv4 (RFC 791), IPv6 with
+ * its extension headers (RFC 8200), TCP (RFC 9293), behind Ethernet with up to two VLAN tags, or bare. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Addresses as 16 bytes, IPv4 mapped (::ffff:a.b.c.d); ports in host order. Comparable by memcmp. */
+struct ec_endpoint {
+    uint8_t address[16];
+    uint16_t port;
+};
+
+enum ec_tcp_flag { EC_TCP_FIN = 1, EC_TCP_SYN = 2, EC_TCP_RST = 4 };
+
+struct ec_segment {
+    struct ec_endpoint source, destination;
+    uint32_t sequence;
+    uint8_t flags;          /* enum ec_tcp_flag among others */
+    const uint8_t *payload; /* within the packet */
+    size_t payload_len;     /* bytes of it that were captured */
+};
+
+/* `linktype`: enum ec_linktype. False if there is no whole TCP header of an unfragmented
+ * datagram in it; *ret_segment is untouched then. Never reads past `len`. */
+bool ec_segment_parse(int linktype, const uint8_t *data, size_t len, struct ec_segment *ret_segment);

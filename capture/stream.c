@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "stream.h"
+
+#include "handshake.h"
+#include "log.h"
+#include "owner.h"
+#include "queue.h"
+#include "ring.h"
+#include "segment.h"
+
+#include <string.h>
+#include <time.h>
+
+/* Sockets whose owner is remembered, by cookie. */
+#define OWNERS_REMEMBERED 65536
+/* A socket's owner is reported right after the call that used it; longer than that it won't come. */
+#define OWNER_WAIT_NS 20000000ull
+/* A process whose secrets failed to come so often in a row isn't waited for until one comes. */
+#define MISSES_MAX 3
+/* IEEE 802.1Q 9.4: TPID and TCI; bytes */
+#define VLAN_TAG_LEN 4
+
+struct interface {
+    int ifindex;
+    struct ec_sink_interface view; /* its texts are ours */
+    uint64_t start;                /* ns since the epoch */
+    uint64_t received;
+};
+
+/* The earliest packet, looked at once, while it waits. */
+struct head {
+    const struct ec_packet *packet; /* NULL: not looked at yet */
+    struct ec_need need;
+    const uint8_t *data; /* with its VLAN tag, if it has one */
+    uint32_t caplen, len;
+    guint interface;
+    bool accepted;
+};
+
+struct ec_stream {
+    struct ec_stream_config config;
+    ec_ring *packets, *events;
+    ec_queue *queue;
+    ec_handshakes *handshakes;
+    ec_owners *owners;
+    GHashTable *misses; /* pid → handshakes in a row without their secrets */
+    GPtrArray *sinks;   /* struct ec_sink * */
+    GArray *interfaces; /* struct interface; index = sink's id */
+    guint announced;    /* so many of them are known to the sinks */
+    struct head head;
+    uint8_t *tagged;       /* EC_SNAPLEN_MAX + VLAN_TAG_LEN bytes */
+    uint64_t watermark;    /* every packet up to here is in the queue; ns, CLOCK_BOOTTIME */
+    uint64_t written_time; /* of the last packet handed out; ns, CLOCK_BOOTTIME */
+    uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
+    uint64_t release;      /* ring position to give back at the batch's end */
+    struct ec_statistics statistics;
+    GError *failure; /* of a sink */
+};
+
+static uint64_t read_clock(clockid_t id)
+{
+    struct timespec now;
+
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void interface_clear(gpointer data)
+{
+    struct interface *interface = data;
+
+    g_free((char *)interface->view.name);
+    g_free((char *)interface->view.filter);
+}
+
+ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
+{
+    g_autoptr(ec_stream) stream = g_new0(ec_stream, 1);
+
+    stream->config = *config;
+    stream->sinks = g_ptr_array_new();
+    stream->interfaces = g_array_new(FALSE, TRUE, sizeof(struct interface));
+    g_array_set_clear_func(stream->interfaces, interface_clear);
+    stream->misses = g_hash_table_new(g_direct_hash, g_direct_equal);
+    stream->queue = ec_queue_new();
+    stream->handshakes = ec_handshakes_new();
+    stream->owners = ec_owners_new(OWNERS_REMEMBERED);
+    stream->tagged = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
+    stream->epoch = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
+    stream->packets = ec_ring_open(config->packets_fd, config->packets_size, error);
+    if (!stream->packets)
+        return NULL;
+    stream->events = ec_ring_open(config->events_fd, config->events_size, error);
+    if (!stream->events)
+        return NULL;
+    return g_steal_pointer(&stream);
+}
+
+static void sink_free(gpointer data, gpointer user_data)
+{
+    struct ec_sink *sink = data;
+    (void)user_data;
+
+    sink->ops->free(sink);
+}
+
+void ec_stream_free(ec_stream *stream)
+{
+    if (!stream)
+        return;
+    g_ptr_array_foreach(stream->sinks, sink_free, NULL);
+    g_ptr_array_unref(stream->sinks);
+    g_array_unref(stream->interfaces);
+    g_hash_table_unref(stream->misses);
+    ec_queue_free(stream->queue);
+    ec_handshakes_free(stream->handshakes);
+    ec_owners_free(stream->owners);
+    ec_ring_close(stream->packets);
+    ec_ring_close(stream->events);
+    g_clear_error(&stream->failure);
+    g_free(stream->tagged);
+    g_free(stream);
+}
+
+void ec_stream_add_sink(ec_stream *stream, struct ec_sink *sink)
+{
+    g_ptr_array_add(stream->sinks, sink);
+}
+
+/* Calls one operation of every sink that has it. Stops the stream at the first failure. */
+#define FOREACH_SINK(stream, operation, ...)                                                                           \
+    for (guint sink_index = 0; !(stream)->failure && sink_index < (stream)->sinks->len; sink_index++) {                \
+        struct ec_sink *sink = g_ptr_array_index((stream)->sinks, sink_index);                                         \
+                                                                                                                       \
+        if (sink->ops->operation && !sink->ops->operation(sink, __VA_ARGS__, &(stream)->failure))                      \
+            break;                                                                                                     \
+    }
+
+static bool take_failure(ec_stream *stream, GError **error)
+{
+    if (!stream->failure)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&stream->failure));
+    return false;
+}
+
+void ec_stream_add_interface(ec_stream *stream, int ifindex, const struct ec_sink_interface *interface)
+{
+    struct interface entry = {ifindex, *interface, read_clock(CLOCK_BOOTTIME) + stream->epoch, 0};
+
+    entry.view.id = stream->interfaces->len;
+    entry.view.name = g_strdup(interface->name);
+    entry.view.filter = g_strdup(interface->filter);
+    g_array_append_val(stream->interfaces, entry);
+}
+
+static void announce_interfaces(ec_stream *stream)
+{
+    for (; stream->announced < stream->interfaces->len; stream->announced++)
+        FOREACH_SINK(stream, interface, &g_array_index(stream->interfaces, struct interface, stream->announced).view);
+}
+
+/* The newest of that index: an interface that went and came back has been announced again. */
+static bool find_interface(const ec_stream *stream, uint32_t ifindex, guint *ret_index)
+{
+    for (guint i = stream->interfaces->len; i-- > 0;) {
+        if ((uint32_t)g_array_index(stream->interfaces, struct interface, i).ifindex == ifindex) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool give_secret(const struct ec_secret *secret, void *data)
+{
+    ec_stream *stream = data;
+
+    stream->statistics.secrets++;
+    FOREACH_SINK(stream, secret, secret);
+    return !stream->failure;
+}
+
+static void read_secret(ec_stream *stream, const struct ec_secret_event *event)
+{
+    struct ec_secret secret = {.secret_len = event->secret_len};
+
+    if (event->secret_len == 0 || event->secret_len > EC_SECRET_LEN || event->label_len >= EC_LABEL_LEN) {
+        stream->statistics.drop_secret_invalid++;
+        return;
+    }
+    memcpy(secret.label, event->label, event->label_len);
+    memcpy(secret.client_random, event->client_random, EC_RANDOM_LEN);
+    memcpy(secret.secret, event->secret, event->secret_len);
+    g_hash_table_remove(stream->misses, GUINT_TO_POINTER(event->record.pid));
+    switch (ec_handshakes_add_secret(stream->handshakes, &secret, event->record.time)) {
+    case EC_SECRET_INVALID:
+        stream->statistics.drop_secret_invalid++;
+        break;
+    case EC_SECRET_LATE:
+        stream->statistics.late_secrets++;
+        break;
+    case EC_SECRET_DUPLICATE:
+    case EC_SECRET_KEPT:
+        break;
+    }
+    explicit_bzero(&secret, sizeof(secret));
+}
+
+static void read_owner(ec_stream *stream, const struct ec_owner_event *event)
+{
+    if (event->cookie != 0)
+        ec_owners_set(stream->owners, event->cookie, &event->owner);
+}
+
+static void read_events(ec_stream *stream)
+{
+    uint64_t end = ec_ring_get_end(stream->events), next;
+    const struct ec_record *record;
+    const void *memory;
+    uint32_t len;
+
+    while (ec_ring_read(stream->events, end, &memory, &len, &next) == EC_RING_RECORD) {
+        record = memory;
+        if (len >= sizeof(struct ec_secret_event) && record->type == EC_RECORD_SECRET)
+            read_secret(stream, memory);
+        else if (len >= sizeof(struct ec_owner_event) && record->type == EC_RECORD_OWNER)
+            read_owner(stream, memory);
+    }
+    ec_ring_release_read(stream->events);
+}
+
+static bool is_sound(const struct ec_packet *packet, uint32_t len)
+{
+    return len >= sizeof(*packet) && packet->record.type == EC_RECORD_PACKET && packet->record.size <= len &&
+           packet->caplen <= packet->record.size - sizeof(*packet) && packet->caplen <= packet->len &&
+           packet->record.size >= sizeof(*packet);
+}
+
+/* Queues what is there; then all packets up to `now` are known, unless one is still being written. */
+static void read_packets(ec_stream *stream, uint64_t now)
+{
+    uint64_t end = ec_ring_get_end(stream->packets), next;
+    enum ec_ring_result result;
+    const void *memory;
+    uint32_t len;
+
+    while ((result = ec_ring_read(stream->packets, end, &memory, &len, &next)) == EC_RING_RECORD) {
+        if (is_sound(memory, len))
+            ec_queue_push(stream->queue, memory, next);
+        else
+            stream->statistics.drop_read++;
+    }
+    if (result == EC_RING_END)
+        stream->watermark = now;
+}
+
+static bool is_known(const struct ec_owner *owner)
+{
+    return owner->flags & EC_OWNER_KNOWN;
+}
+
+/* From the packet, else by its socket's cookie. NULL: not known. */
+static const struct ec_owner *find_owner(const ec_stream *stream, const struct ec_owner *owner, uint64_t cookie)
+{
+    if (is_known(owner))
+        return owner;
+    return cookie ? ec_owners_get(stream->owners, cookie) : NULL;
+}
+
+static bool awaits_owner(const ec_stream *stream, const struct ec_packet *packet)
+{
+    return (packet->cookie && !find_owner(stream, &packet->owner, packet->cookie)) ||
+           (packet->peer_cookie && !find_owner(stream, &packet->peer, packet->peer_cookie));
+}
+
+static void insert_tag(ec_stream *stream, const struct ec_packet *packet)
+{
+    struct head *head = &stream->head;
+    const uint8_t tag[VLAN_TAG_LEN] = {(uint8_t)(packet->vlan_proto >> 8), (uint8_t)packet->vlan_proto,
+                                       (uint8_t)(packet->vlan_tci >> 8), (uint8_t)packet->vlan_tci};
+
+    if (packet->caplen < 12)
+        return;
+    memcpy(stream->tagged, packet->data, 12);
+    memcpy(stream->tagged + 12, tag, sizeof(tag));
+    memcpy(stream->tagged + 16, packet->data + 12, packet->caplen - 12);
+    head->data = stream->tagged;
+    head->caplen += VLAN_TAG_LEN;
+    head->len += VLAN_TAG_LEN;
+}
+
+static bool passes_capture_filter(const ec_stream *stream, int linktype)
+{
+    const struct head *head = &stream->head;
+    const ec_filter *filter = linktype == EC_LINKTYPE_ETHERNET ? stream->config.filter_eth : stream->config.filter_ip;
+
+    if (!(head->packet->flags & EC_PACKET_UNFILTERED) || !filter)
+        return true;
+    return ec_filter_match(filter, head->data, head->caplen, head->len);
+}
+
+/* The first look at the earliest packet. */
+static void inspect_head(ec_stream *stream, const struct ec_packet *packet)
+{
+    struct head *head = &stream->head;
+    struct ec_segment segment;
+    int linktype;
+
+    *head = (struct head){.packet = packet, .data = packet->data, .caplen = packet->caplen, .len = packet->len};
+    if (!find_interface(stream, packet->ifindex, &head->interface))
+        return;
+    linktype = g_array_index(stream->interfaces, struct interface, head->interface).view.linktype;
+    if (packet->flags & EC_PACKET_VLAN)
+        insert_tag(stream, packet);
+    head->accepted = passes_capture_filter(stream, linktype);
+    if (head->accepted && ec_segment_parse(linktype, head->data, head->caplen, &segment))
+        ec_handshakes_inspect(stream->handshakes, &segment, &head->need);
+}
+
+/* Whether this end's process will give the secrets that are missing. */
+static bool may_give_secrets(const ec_stream *stream, const struct ec_owner *owner)
+{
+    if (!owner || !(owner->flags & EC_OWNER_MATCH))
+        return false;
+    if (GPOINTER_TO_UINT(g_hash_table_lookup(stream->misses, GUINT_TO_POINTER(owner->pid))) >= MISSES_MAX)
+        return false;
+    return stream->config.is_hooked(owner->pid, stream->config.data);
+}
+
+static void count_miss(ec_stream *stream, const struct ec_owner *owner)
+{
+    gpointer key, misses;
+
+    if (!owner)
+        return;
+    key = GUINT_TO_POINTER(owner->pid);
+    misses = g_hash_table_lookup(stream->misses, key);
+    g_hash_table_insert(stream->misses, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(misses) + 1));
+}
+
+/* The ring is the waiting room: when it fills up, packets go out as they are rather than be lost. */
+static bool is_crowded(const ec_stream *stream)
+{
+    return ec_ring_get_fill(stream->packets) > stream->config.packets_size / 2;
+}
+
+static bool must_wait(ec_stream *stream, uint64_t now)
+{
+    const struct ec_packet *packet = stream->head.packet;
+    const struct ec_owner *owner, *peer;
+
+    if (!stream->head.accepted)
+        return false;
+    if (awaits_owner(stream, packet) && now < packet->record.time + OWNER_WAIT_NS)
+        return true;
+    if (ec_handshakes_get_missing(stream->handshakes, &stream->head.need) == 0)
+        return false;
+    owner = find_owner(stream, &packet->owner, packet->cookie);
+    peer = find_owner(stream, &packet->peer, packet->peer_cookie);
+    if (!may_give_secrets(stream, owner) && !may_give_secrets(stream, peer))
+        return false;
+    if (now < packet->record.time + stream->config.hold_ns) {
+        if (!is_crowded(stream))
+            return true;
+        stream->statistics.drop_queue++;
+        return false;
+    }
+    count_miss(stream, owner);
+    count_miss(stream, peer);
+    return false;
+}
+
+static bool passes_process_filter(const ec_stream *stream, const struct ec_owner *owner, const struct ec_owner *peer)
+{
+    if (!stream->config.filter_process)
+        return true;
+    return (owner && (owner->flags & EC_OWNER_MATCH)) || (peer && (peer->flags & EC_OWNER_MATCH));
+}
+
+static void write_head(ec_stream *stream)
+{
+    const struct head *head = &stream->head;
+    const struct ec_packet *packet = head->packet;
+    struct ec_sink_packet view = {.interface = head->interface,
+                                  .len = head->len,
+                                  .caplen = head->caplen,
+                                  .data = head->data,
+                                  .direction = (enum ec_direction)packet->direction,
+                                  .owner = find_owner(stream, &packet->owner, packet->cookie),
+                                  .peer = find_owner(stream, &packet->peer, packet->peer_cookie)};
+
+    if (!passes_process_filter(stream, view.owner, view.peer))
+        return;
+    if (awaits_owner(stream, packet))
+        stream->statistics.unattributed++;
+    if (head->need.labels) {
+        ec_handshakes_settle(stream->handshakes, &head->need);
+        ec_handshakes_take(stream->handshakes, head->need.client_random, give_secret, stream);
+    }
+    if (packet->record.time < stream->written_time)
+        stream->statistics.reordered++;
+    else
+        stream->written_time = packet->record.time;
+    view.time = stream->written_time + stream->epoch;
+    stream->statistics.packets++;
+    stream->statistics.bytes += view.caplen;
+    g_array_index(stream->interfaces, struct interface, head->interface).received++;
+    FOREACH_SINK(stream, packet, &view);
+}
+
+static bool is_full(const ec_stream *stream)
+{
+    return stream->config.max_packets && stream->statistics.packets >= stream->config.max_packets;
+}
+
+/* Hands out what may go; true if something did. */
+static bool write_packets(ec_stream *stream, bool last, uint64_t now)
+{
+    const struct ec_packet *packet;
+    bool any = false;
+
+    while (!stream->failure && !is_full(stream) && (packet = ec_queue_get(stream->queue, 0)) &&
+           (last || packet->record.time <= stream->watermark)) {
+        if (stream->head.packet != packet)
+            inspect_head(stream, packet);
+        if (!last && must_wait(stream, now))
+            break;
+        ec_handshakes_expire(stream->handshakes, packet->record.time, give_secret, stream);
+        if (stream->head.accepted)
+            write_head(stream);
+        stream->head.packet = NULL;
+        ec_queue_pop(stream->queue, &stream->release);
+        any = true;
+    }
+    return any;
+}
+
+static void release_packets(ec_stream *stream)
+{
+    if (ec_queue_get_length(stream->queue) == 0)
+        ec_ring_release_read(stream->packets);
+    else if (stream->release)
+        ec_ring_release(stream->packets, stream->release);
+}
+
+enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error)
+{
+    uint64_t now = read_clock(CLOCK_BOOTTIME);
+    bool any;
+
+    announce_interfaces(stream);
+    read_events(stream);
+    read_packets(stream, now);
+    any = write_packets(stream, last, now);
+    if (ec_queue_get_length(stream->queue) == 0)
+        ec_handshakes_expire(stream->handshakes, last ? UINT64_MAX : stream->watermark, give_secret, stream);
+    for (guint i = 0; !stream->failure && i < stream->sinks->len; i++) {
+        struct ec_sink *sink = g_ptr_array_index(stream->sinks, i);
+
+        if (sink->ops->flush)
+            sink->ops->flush(sink, &stream->failure);
+    }
+    release_packets(stream);
+    if (!take_failure(stream, error))
+        return EC_STREAM_FAILED;
+    if (is_full(stream))
+        return EC_STREAM_FULL;
+    if (ec_queue_get_length(stream->queue) > 0)
+        return EC_STREAM_HOLDING;
+    return any ? EC_STREAM_BUSY : EC_STREAM_IDLE;
+}
+
+bool ec_stream_has_unread(const ec_stream *stream)
+{
+    return ec_ring_has_unread(stream->packets) || ec_ring_has_unread(stream->events);
+}
+
+void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret_statistics)
+{
+    struct ec_handshake_counts counts;
+
+    ec_handshakes_get_counts(stream->handshakes, &counts);
+    *ret_statistics = stream->statistics;
+    ret_statistics->handshakes = counts.seen;
+    ret_statistics->handshakes_with_secrets = counts.with_secrets;
+    ret_statistics->handshakes_without_secrets = counts.without_secrets;
+}
+
+bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error)
+{
+    guint n = stream->interfaces->len;
+    g_autofree struct ec_interface_statistics *interfaces = g_new0(struct ec_interface_statistics, n);
+    uint64_t now = read_clock(CLOCK_BOOTTIME) + stream->epoch;
+
+    for (guint i = 0; i < n; i++) {
+        const struct interface *interface = &g_array_index(stream->interfaces, struct interface, i);
+
+        interfaces[i] = (struct ec_interface_statistics){.interface = i,
+                                                         .start = interface->start,
+                                                         .now = now,
+                                                         .received = interface->received,
+                                                         .dropped = i == 0 ? total->drop_ring + total->drop_read : 0};
+    }
+    FOREACH_SINK(stream, statistics, total, interfaces, n);
+    return take_failure(stream, error);
+}
+
+bool ec_stream_close(ec_stream *stream, GError **error)
+{
+    bool ok = true;
+
+    for (guint i = 0; i < stream->sinks->len; i++) {
+        struct ec_sink *sink = g_ptr_array_index(stream->sinks, i);
+
+        if (!sink->ops->close(sink, ok ? error : NULL))
+            ok = false;
+    }
+    return ok;
+}
+
+int *ec_stream_get_sink_fds(const ec_stream *stream)
+{
+    int *fds = g_new(int, stream->sinks->len + 1);
+    guint n = 0;
+
+    for (guint i = 0; i < stream->sinks->len; i++) {
+        struct ec_sink *sink = g_ptr_array_index(stream->sinks, i);
+        int fd = sink->ops->get_fd ? sink->ops->get_fd(sink) : -1;
+
+        if (fd >= 0)
+            fds[n++] = fd;
+    }
+    fds[n] = -1;
+    return fds;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * From the rings to the sinks: read → validate → own → order → hold what waits for its secret → fan out.
+ *
+ * One call of ec_stream_pump() is a batch. It reads the clock, takes in everything that is known
+ * (secrets and owners may be known early, that never harms), reads the packets, and hands out, in timestamp
+ * order, those up to the watermark (ring.h). Only the earliest packet is ever looked at: if it has
+ * to wait, all behind it wait with it, for the stream stays in order.
+ */
+#include "filter.h"
+#include "sink.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ec_stream_config {
+    int packets_fd, events_fd;               /* of the ring buffers' maps; borrowed */
+    size_t packets_size, events_size;        /* bytes */
+    const ec_filter *filter_eth, *filter_ip; /* for packets that the kernel left unfiltered; borrowed, NULL: none */
+    bool filter_process;  /* a pid or uid filter is set: a packet of no accepted process is dropped */
+    uint64_t hold_ns;     /* longest wait for a secret */
+    uint64_t max_packets; /* 0: no limit */
+    /* Whether secrets of this process can be had, so that waiting for them makes sense. */
+    bool (*is_hooked)(uint32_t pid, void *data);
+    void *data;
+};
+
+typedef struct ec_stream ec_stream;
+ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error);
+void ec_stream_free(ec_stream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_stream, ec_stream_free)
+
+/* Takes the sink. Before the first pump. */
+void ec_stream_add_sink(ec_stream *stream, struct ec_sink *sink);
+/* An interface whose packets will come: announced to the sinks at the next pump. What it points to is copied,
+ * its id is set here. Once more if it went and came back: it is a new one then. */
+void ec_stream_add_interface(ec_stream *stream, int ifindex, const struct ec_sink_interface *interface);
+
+enum ec_stream_state {
+    EC_STREAM_IDLE,    /* nothing was there */
+    EC_STREAM_BUSY,    /* packets went out */
+    EC_STREAM_HOLDING, /* a packet waits: pump again soon */
+    EC_STREAM_FULL,    /* max_packets have gone out */
+    EC_STREAM_FAILED,  /* a sink failed: the error is set */
+};
+/* `last`: no packet waits any more, all that is there goes out. */
+enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error);
+/* Whether something came in since the last pump began to read. */
+bool ec_stream_has_unread(const ec_stream *stream);
+
+/* The stream's share of the totals; the kernel's counters are added by the caller. */
+void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret_statistics);
+/* Hands `total` and the interfaces' statistics to the sinks. */
+bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error);
+/* Closes the sinks, all of them, also after an error; the first error is returned. */
+bool ec_stream_close(ec_stream *stream, GError **error);
+/* Descriptors of the sinks whose POLLERR means that the reader has gone; -1 terminated, g_free. */
+int *ec_stream_get_sink_fds(const ec_stream *stream);
