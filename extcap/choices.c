@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "choices.h"
+#include "interface.h"
+#include "log.h"
 #include "module.h"
 #include "target.h"
 
-#include <net/if.h>
 #include <string.h>
 
 /* Wireshark's parser takes {…} apart with a regular expression and knows no escape. */
@@ -55,17 +56,29 @@ static void offer_processes(ec_choice_func func, void *data)
         func(data, "none", "No process that may be read has a TLS library loaded", false);
 }
 
+static void offer_interface(const struct ec_interface *interface, ec_choice_func func, void *data)
+{
+    const char *remark = interface->reason ? interface->reason : interface->up ? NULL : "down";
+    g_autofree char *value = make_safe(interface->name);
+    g_autofree char *text = remark ? g_strdup_printf("%s (%s)", interface->name, remark) : g_strdup(interface->name);
+    g_autofree char *display = make_safe(text);
+
+    func(data, value, display, !interface->reason);
+}
+
 static void offer_interfaces(ec_choice_func func, void *data)
 {
-    struct if_nameindex *interfaces = if_nameindex();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ec_interface_list) list = ec_interface_list_new(&error);
+    GPtrArray *interfaces = list ? ec_interface_list_get(list) : NULL;
 
-    for (struct if_nameindex *i = interfaces; i && i->if_index; i++) {
-        g_autofree char *name = make_safe(i->if_name);
-
-        func(data, name, name, true);
+    /* A list that can't be had must not cost the rest of the dialog. */
+    if (!interfaces) {
+        ec_log_error("%s", error->message);
+        return;
     }
-    if (interfaces)
-        if_freenameindex(interfaces);
+    for (guint i = 0; i < interfaces->len; i++)
+        offer_interface(g_ptr_array_index(interfaces, i), func, data);
 }
 
 static const char *describe_choice(const struct ec_option *option, const char *choice)

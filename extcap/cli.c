@@ -46,25 +46,30 @@ static bool parse_module(struct ec_options *options, const char *name, GError **
 }
 
 /* -m keylog makes -w name the key log, as eCapture has it. */
+static bool settle_keylog(struct ec_options *options, GError **error)
+{
+    if (options->pcapfile && options->keylogfile)
+        return set_usage_error(error, "two files for one key log: with -m keylog give -w or -k, not both");
+    if (options->pcapfile)
+        options->keylogfile = g_steal_pointer(&options->pcapfile);
+    return options->keylogfile ||
+           set_usage_error(error, "no key log is given: add -w FILE, or -w - for standard output");
+}
+
 static bool settle_output(struct ec_options *options, GError **error)
 {
-    if (options->mode_given && options->mode == EC_MODE_TEXT)
-        return set_usage_error(error, "not supported yet: text output, use -w FILE or -k FILE");
-    if (options->mode_given && options->mode == EC_MODE_KEYLOG && options->pcapfile) {
-        if (options->keylogfile)
-            return set_usage_error(error, "two files for one key log: with -m keylog give -w or -k, not both");
-        options->keylogfile = g_steal_pointer(&options->pcapfile);
-    }
-    if (options->mode_given && options->mode == EC_MODE_PCAPNG && !options->pcapfile)
-        return set_usage_error(error, "no capture file is given: add -w FILE, or -w - for standard output");
-    if (options->mode_given && options->mode == EC_MODE_KEYLOG && !options->keylogfile)
-        return set_usage_error(error, "no key log is given: add -w FILE, or -w - for standard output");
-    if (!options->pcapfile && !options->keylogfile)
+    if (options->mode == EC_MODE_KEYLOG)
+        return settle_keylog(options, error);
+    if (options->mode == EC_MODE_TEXT || (!options->mode_given && !options->pcapfile && !options->keylogfile))
         return set_usage_error(error, "not supported yet: text output, use -w FILE (pcapng) or -k FILE (key log)");
-    if (!g_strcmp0(options->pcapfile, options->keylogfile))
+    if (options->mode_given && !options->pcapfile)
+        return set_usage_error(error, "no capture file is given: add -w FILE, or -w - for standard output");
+    if (options->pcapfile && !g_strcmp0(options->pcapfile, options->keylogfile))
         return set_usage_error(error, "capture and key log can't share one file: give -w and -k different ones");
     if (!g_strcmp0(options->pcapfile, "-") && isatty(STDOUT_FILENO))
         return set_usage_error(error, "a capture would garble the terminal: pipe it on, or give -w FILE");
+    if (options->mode == EC_MODE_PCAP && !options->keylogfile)
+        fprintf(stderr, "ecapture: warning: a pcap file has no room for secrets: add -k FILE, or use -m pcapng\n");
     return true;
 }
 

@@ -61,7 +61,7 @@ enum ec_option_group {
 /* The dialog's tab and the heading in --help. */
 const char *ec_option_group_get_name(enum ec_option_group group);
 
-enum ec_output_mode { EC_MODE_TEXT, EC_MODE_PCAPNG, EC_MODE_KEYLOG };
+enum ec_output_mode { EC_MODE_PCAPNG, EC_MODE_PCAP, EC_MODE_KEYLOG, EC_MODE_TEXT };
 
 /* What the options of one run say; every field has its default after ec_options_new(). Owns all it points to. */
 struct ec_options {

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "keylog-sink.h"
 #include "output.h"
+#include "pcap-sink.h"
 #include "pcapng-sink.h"
 #include "progress.h"
 
@@ -84,7 +85,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
 }
 
 /* The sink's head goes out at once: dumpcap waits for it before it says that the capture runs. */
-static bool add_pcapng(ec_session *session, const struct ec_options *options, int fd, GError **error)
+static bool add_capture(ec_session *session, const struct ec_options *options, int fd, GError **error)
 {
     struct utsname host = {0};
     g_autofree char *os = uname(&host) ? NULL : g_strdup_printf("%s %s", host.sysname, host.release);
@@ -94,7 +95,8 @@ static bool add_pcapng(ec_session *session, const struct ec_options *options, in
         .hardware = os ? host.machine : NULL,
         .os = os,
     };
-    struct ec_sink *sink = ec_pcapng_sink_new(fd, &config, error);
+    struct ec_sink *sink =
+        options->mode == EC_MODE_PCAP ? ec_pcap_sink_new(fd, error) : ec_pcapng_sink_new(fd, &config, error);
 
     if (!sink)
         return false;
@@ -119,7 +121,7 @@ static bool run_fifo(const struct ec_options *options, int fifo, GError **error)
         close(fifo);
         return false;
     }
-    if (add_pcapng(session, options, fifo, &head_error))
+    if (add_capture(session, options, fifo, &head_error))
         return ec_session_run(session, error);
     if (is_reader_gone(head_error))
         return true;
@@ -154,7 +156,7 @@ static bool add_outputs(ec_session *session, const struct ec_options *options, G
     if (!options->pcapfile)
         return true;
     fd = ec_output_open(options->pcapfile, error);
-    return fd >= 0 && add_pcapng(session, options, fd, error);
+    return fd >= 0 && add_capture(session, options, fd, error);
 }
 
 static bool is_stdout(const char *path)

@@ -84,7 +84,7 @@ static void command_start_ambient_capabilities_are_not_passed_on(void **state)
     (void)state;
     cap_free(caps);
     if (!raised) {
-        print_message("[  SKIPPED ] cap_net_raw can't be made ambient here: run as root\n");
+        print_message("skip: cap_net_raw can't be made ambient here: run as root\n");
         skip();
     }
     assert_int_equal(run("grep -q '^CapAmb:\t0*$' /proc/self/status && grep -q '^CapInh:\t0*$' /proc/self/status"), 0);

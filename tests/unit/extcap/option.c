@@ -278,6 +278,8 @@ static void options_parse_modes_map_to_outputs(void **state)
     struct fixture *fixture = *state;
 
     assert_true(PARSE(fixture, EC_FRONT_CLI, "-m", "pcap"));
+    assert_int_equal(fixture->options->mode, EC_MODE_PCAP);
+    assert_true(PARSE(fixture, EC_FRONT_CLI, "-m", "pcapng"));
     assert_int_equal(fixture->options->mode, EC_MODE_PCAPNG);
     assert_true(PARSE(fixture, EC_FRONT_CLI, "-m", "key"));
     assert_int_equal(fixture->options->mode, EC_MODE_KEYLOG);
