@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the end-to-end tests share: network namespaces, servers, clients, and captures by tshark and by the
+command line. Everything a test starts, it ends: Lab keeps a list."""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BINARY = os.path.abspath(os.environ.get("ECAPTURE", "build/extcap/ecapture"))
+OUTPUT = os.path.abspath(os.environ.get("ECAPTURE_TEST_OUTPUT", "build/test-output"))
+PYTHON = "/usr/bin/python3"  # one that uses the system's libssl
+PROBE_PORT = 9  # discard: nobody listens; datagrams to it tell whether a capture runs
+READY_SECONDS = 30
+
+
+def wait_until(condition, seconds, what):
+    """Polls; returns the condition's value, or fails naming `what`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def need(*programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        raise unittest.SkipTest(f"{', '.join(missing)} is not installed")
+
+
+def mark(name):
+    """Decorator: tests/e2e/run --only-marked NAME runs this test too."""
+    def set_mark(method):
+        method.marks = (*getattr(method, "marks", ()), name)
+        return method
+    return set_mark
+
+
+class Namespace:
+    """A network namespace that goes when its holder goes; lo is up."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.holder = subprocess.Popen(["unshare", "--net", "sleep", "1800"])
+        lab.defer(self.close)
+        own = os.readlink("/proc/self/ns/net")
+        wait_until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != own, 5, "a network namespace")
+        self.run("ip", "link", "set", "lo", "up")
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+
+    def command(self, argv):
+        """nsenter becomes the program: its pid is the program's."""
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "--", *argv]
+
+    def run(self, *argv, check=True, timeout=60, **kwargs):
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(self.command(argv), check=check, capture_output=True, text=True, timeout=timeout,
+                              errors="replace", **kwargs)
+
+    def start(self, *argv, **kwargs):
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen(self.command(argv), **kwargs)
+        self.lab.defer(stop, process)
+        return process
+
+    def connect(self, other, name="veth0", net="10.77.0", net6="fd77:0:0:1"):
+        """A veth pair: .1 here, .2 there."""
+        self.run("ip", "link", "add", name, "type", "veth", "peer", "name", name, "netns", str(other.holder.pid))
+        for end, number in ((self, 1), (other, 2)):
+            end.run("ip", "address", "add", f"{net}.{number}/24", "dev", name)
+            end.run("ip", "-6", "address", "add", f"{net6}::{number}/64", "dev", name, "nodad")
+            end.run("ip", "link", "set", name, "up")
+
+    def probe(self, address="127.0.0.1"):
+        self.run(PYTHON, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+                 f"s.sendto(b'ecapture-probe', ('{address}', {PROBE_PORT}))", check=False)
+
+    def answers(self, port, address="127.0.0.1"):
+        return self.run("bash", "-c", f": </dev/tcp/{address}/{port}", check=False).returncode == 0
+
+
+def stop(process, number=signal.SIGTERM, seconds=15):
+    """Returns the exit status and how long it took; a process that stays is killed."""
+    began = time.monotonic()
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream and not stream.closed and not getattr(process, "reader", None):
+            stream.close()
+    return process.returncode, time.monotonic() - began
+
+
+class Lab(unittest.TestCase):
+    """Base of the tests: self.tmp, and self.ns, a network namespace of its own."""
+
+    def setUp(self):
+        self.tmp = tempfile.mkdtemp(prefix="ecapture-e2e-")
+        os.chmod(self.tmp, 0o755)
+        self.addCleanup(shutil.rmtree, self.tmp, True)
+        self.ns = Namespace(self)
+
+    def defer(self, function, *arguments):
+        self.addCleanup(function, *arguments)
+
+    def path(self, name):
+        return os.path.join(self.tmp, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def keep(self, name, source):
+        """Leaves a file of this test for people to look at."""
+        os.makedirs(OUTPUT, exist_ok=True)
+        with contextlib.suppress(OSError):
+            shutil.copy(source, os.path.join(OUTPUT, name))
+
+    # --- servers ---------------------------------------------------------------------------------
+
+    def certificate(self):
+        if not os.path.exists(self.path("cert.pem")):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                            "/CN=e2e.example", "-addext",
+                            "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.77.0.1,IP:10.77.0.2",
+                            "-keyout", self.path("key.pem"), "-out", self.path("cert.pem")],
+                           check=True, capture_output=True)
+        return self.path("cert.pem"), self.path("key.pem")
+
+    def start_nginx(self, ns=None, workers=1, extra="", body="decrypted"):
+        """TLS on 443, both address families; plain HTTP on 80. Returns the master's Popen."""
+        need("nginx")
+        ns = ns or self.ns
+        certificate, key = self.certificate()
+        directory = tempfile.mkdtemp(dir=self.tmp)
+        os.chmod(directory, 0o755)
+        config = os.path.join(directory, "nginx.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"""
+daemon off; worker_processes {workers}; user root; pid {directory}/pid; error_log {directory}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
+    uwsgi_temp_path {directory}; scgi_temp_path {directory}; keepalive_requests 1000000; default_type text/plain;
+    server {{
+        listen 443 ssl; listen [::]:443 ssl; listen 80;
+        ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;
+        {extra}
+        location / {{ return 200 "{body}\\n"; }}
+        location /file/ {{ alias {self.tmp}/; }}
+    }}
+}}
+""")
+        server = ns.start("nginx", "-c", config, "-p", directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: ns.answers(443), 10, "nginx on port 443")
+        return server
+
+    def start_s_server(self, *arguments, ns=None, port=443):
+        ns = ns or self.ns
+        certificate, key = self.certificate()
+        server = ns.start("openssl", "s_server", "-accept", str(port), "-cert", certificate, "-key", key, "-quiet",
+                          *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: ns.answers(port), 10, f"openssl s_server on port {port}")
+        return server
+
+    # --- clients ---------------------------------------------------------------------------------
+
+    def curl(self, url, *arguments, ns=None):
+        """Returns (pid, exit status)."""
+        process = subprocess.Popen((ns or self.ns).command(["curl", "-sk", "--max-time", "20", "-o", "/dev/null",
+                                                            *arguments, url]), stdin=subprocess.DEVNULL)
+        return process.pid, process.wait()
+
+    def curl_many(self, count, url, at_once=8, ns=None):
+        """Half TLS 1.3, half TLS 1.2; {n} in the URL is the number. Returns {number: pid}."""
+        pids, lock, numbers = {}, threading.Lock(), iter(range(count))
+
+        def work():
+            while True:
+                with lock:
+                    number = next(numbers, None)
+                if number is None:
+                    return
+                version = ["--tlsv1.3"] if number % 2 else ["--tls-max", "1.2"]
+                pid, status = self.curl(url.format(n=number), *version, ns=ns)
+                with lock:
+                    pids[number] = pid if status == 0 else None
+
+        threads = [threading.Thread(target=work) for _ in range(at_once)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        failed = [number for number, pid in pids.items() if pid is None]
+        self.assertEqual(failed, [], "requests that curl could not make")
+        return pids
+
+    # --- captures --------------------------------------------------------------------------------
+
+    def wireshark_environment(self):
+        """A home whose personal extcap directories (4.0; 4.2 and later) hold the program under test only."""
+        home = self.path("home")
+        for directory in (".config/wireshark/extcap", ".local/lib/wireshark/extcap"):
+            os.makedirs(os.path.join(home, directory), exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.symlink(BINARY, os.path.join(home, directory, "ecapture"))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "WIRESHARK"))}
+        os.makedirs(self.path("tmp"), exist_ok=True)
+        return dict(environment, HOME=home, TMPDIR=self.path("tmp"))
+
+    def start_tshark(self, *arguments, ns=None, fields=(), display=None, interface="ecapture-tls", probe="127.0.0.1"):
+        """A live capture by tshark; returns when packets come through."""
+        return Tshark(self, ns or self.ns, interface, arguments, fields, display, probe)
+
+    def start_ecapture(self, *arguments, ns=None, probe="127.0.0.1", ready=None, **kwargs):
+        """`ecapture tls ARGUMENTS`; returns when packets reach the file `ready` (default: after -w)."""
+        ns = ns or self.ns
+        with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
+            kwargs.setdefault("stderr", log)
+            process = ns.start(BINARY, "tls", *arguments, **kwargs)
+        ready = ready or arguments[arguments.index("-w") + 1]
+
+        def captured():
+            if process.poll() is not None:
+                raise AssertionError(f"ecapture ended with status {process.returncode}: {self.read('ecapture.log')}")
+            ns.probe(probe)
+            return os.path.exists(ready) and file_holds(ready, b"ecapture-probe")
+
+        wait_until(captured, READY_SECONDS, "the first packet of ecapture")
+        return process
+
+    def decrypt(self, path, display, *fields):
+        """One pass of tshark over a file: rows of fields."""
+        arguments = ["tshark", "-n", "-r", path, "-Y", display, "-T", "fields", "-E", "separator=/t"]
+        for field in fields:
+            arguments += ["-e", field]
+        run = subprocess.run(arguments, capture_output=True, text=True, check=False, env=self.wireshark_environment())
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return [line.split("\t") for line in run.stdout.splitlines()]
+
+    def assert_whole(self, path):
+        """The file is in time order, and holds no packet and no secret twice."""
+        import pcapng
+        file = pcapng.File(path)
+        times = [packet.time for packet in file.packets]
+        self.assertEqual(times, sorted(times), "time order")
+        run = subprocess.run(["reordercap", "-n", path, self.path("reordered")], capture_output=True, text=True,
+                             check=False)
+        self.assertRegex(run.stdout + run.stderr, r"\b0 out of order", "reordercap")
+        seen = {}
+        for packet in file.packets:
+            key = (packet.interface, packet.data, packet.time)
+            self.assertNotIn(key, seen, "a packet stands twice in the file")
+            seen[key] = True
+        self.assertEqual(len(file.secrets), len(set(file.secrets)), "a secret stands twice in the file")
+        return file
+
+
+def file_holds(path, needle):
+    with open(path, "rb") as file:
+        return needle in file.read()
+
+
+class Tshark:
+    """A running tshark -i ecapture-…; `rows`: (arrival time, [fields]) of each output line."""
+
+    def __init__(self, lab, ns, interface, arguments, fields, display, probe):
+        self.lab, self.rows, self.fields = lab, [], ("udp.dstport", *fields)
+        command = ["tshark", "-l", "-n", "-i", interface, *arguments]
+        live = "-w" not in arguments
+        if live:
+            command += ["-Y", f"({display}) || udp.port == {PROBE_PORT}", "-T", "fields", "-E", "separator=/t"]
+            for field in self.fields:
+                command += ["-e", field]
+        self.stderr = lab.path("tshark.log")
+        with open(self.stderr, "w", encoding="utf-8") as log:
+            self.process = ns.start(*command, stdout=subprocess.PIPE, stderr=log, text=True, errors="replace",
+                                    env=lab.wireshark_environment())
+        self.process.reader = threading.Thread(target=self.read_rows, daemon=True)
+        self.process.reader.start()
+        if live:
+            self.wait_for_probe(ns, probe)
+
+    def read_rows(self):
+        for line in self.process.stdout:
+            self.rows.append((time.time(), line.rstrip("\n").split("\t")))
+
+    def wait_for_probe(self, ns, probe):
+        def seen():
+            if self.process.poll() is not None:
+                raise AssertionError(f"tshark ended: {self.messages()}")
+            ns.probe(probe)
+            return any(row[0] == str(PROBE_PORT) for _, row in self.rows)
+
+        wait_until(seen, READY_SECONDS, f"the first packet of tshark: {self.messages()}")
+
+    def messages(self):
+        with open(self.stderr, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def table(self):
+        """Rows that are no probe, each a dict of the asked fields, with `arrival`."""
+        names = self.fields[1:]
+        return [dict(zip(names, row[1:]), arrival=arrival) for arrival, row in list(self.rows)
+                if row[0] != str(PROBE_PORT)]
+
+    def capture_file(self):
+        """The temporary file that dumpcap writes to."""
+        directory = self.lab.path("tmp")
+        files = [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".pcapng")]
+        return files[0]
+
+    def stop(self, number=signal.SIGINT):
+        result = stop(self.process, number)
+        self.process.reader.join(5)
+        self.process.stdout.close()
+        return result
+
+
+def bpf_objects():
+    """(kind, id) of all BPF programs, links and maps of this kernel."""
+    found = set()
+    for kind in ("prog", "link", "map"):
+        run = subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True, check=True)
+        found |= {(kind, entry["id"]) for entry in json.loads(run.stdout or "[]")}
+    return found
+
+
+def maps_of(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:
+        return file.read()

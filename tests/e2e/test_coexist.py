@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ecapture beside others: what it leaves behind, whom it disturbs, two of it at once."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import lab
+import pcapng
+
+
+class Coexist(lab.Lab):
+    def filters(self, interface="lo"):
+        """The tc filters and qdiscs of one interface, as tc prints them without counters."""
+        parts = [self.ns.run("tc", "filter", "show", "dev", interface, side).stdout for side in ("ingress", "egress")]
+        return "".join(parts) + self.ns.run("tc", "qdisc", "show", "dev", interface).stdout
+
+    def own_objects(self, before):
+        """What exists now and did not before; other people's programs may come and go meanwhile."""
+        return {(kind, number) for kind, number in lab.bpf_objects() - before if self.is_ours(kind, number)}
+
+    def is_ours(self, kind, number):
+        """Programs and maps that bear a name of ecapture's; every new link counts."""
+        run = subprocess.run(["bpftool", "-j", kind, "show", "id", str(number)], capture_output=True, text=True, check=False)
+        try:
+            name = json.loads(run.stdout).get("name", "")
+        except (ValueError, AttributeError):
+            return False
+        return kind == "link" or name in self.names
+
+    def learn_names(self, before):
+        """The names of the programs and maps that a running ecapture has."""
+        self.names = set()
+        for kind in ("prog", "map"):
+            run = subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True, check=True)
+            self.names |= {entry.get("name", "") for entry in json.loads(run.stdout)
+                           if (kind, entry["id"]) not in before} - {""}
+        self.assertTrue(self.names, "a running capture shows no BPF program")
+
+    def check_nothing_left(self, number):
+        before, filters = lab.bpf_objects(), self.filters()
+        ecapture = self.start_ecapture("-w", self.path("out.pcapng"))
+        self.learn_names(before)
+        lab.stop(ecapture, number)
+        lab.wait_until(lambda: not self.own_objects(before), 5, "the end of every program, link and map of ours")
+        self.assertEqual(self.filters(), filters)
+        self.assertFalse([name for name in os.listdir("/sys/fs/bpf") if "ecapture" in name], "pinned objects")
+
+    def test_terminated(self):
+        self.check_nothing_left(signal.SIGTERM)
+
+    def test_killed(self):
+        self.check_nothing_left(signal.SIGKILL)
+        # What was captured up to then is whole: the file ends on a block.
+        self.assertTrue(pcapng.File(self.path("out.pcapng")).packets)
+
+    def add_foreign_filter(self):
+        """clsact with a u32 and a bpf filter of somebody else's."""
+        self.ns.run("tc", "qdisc", "add", "dev", "lo", "clsact")
+        for side in ("ingress", "egress"):
+            self.ns.run("tc", "filter", "add", "dev", "lo", side, "prio", "10", "protocol", "ip", "u32", "match", "ip",
+                        "dport", "9999", "0xffff", "action", "drop")
+        source, program = self.path("foreign.c"), self.path("foreign.o")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write('__attribute__((section("classifier"), used)) int foreign(void *skb) { return -1; }\n'
+                       'char license[] __attribute__((section("license"), used)) = "GPL";\n')
+        subprocess.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", program], check=True)
+        self.ns.run("tc", "filter", "add", "dev", "lo", "ingress", "prio", "20", "bpf", "direct-action", "obj", program,
+                    "sec", "classifier")
+
+    def test_foreign_tc_filters_survive(self):
+        self.add_foreign_filter()
+        filters = self.filters()
+        self.assertIn("u32", filters)
+        self.assertIn("foreign", filters)
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
+            ecapture = self.start_ecapture("-w", self.path("out.pcapng"))
+            self.check_drop_works()
+            for line in filters.splitlines():
+                self.assertIn(line, self.filters(), "while the capture runs")
+            lab.stop(ecapture, number)
+            lab.wait_until(lambda: self.filters() == filters, 3, "the filters as they were")
+        self.check_drop_works()
+
+    def check_drop_works(self):
+        """The foreign filter still drops: what we only watch, we do not decide."""
+        receiver = self.ns.start(lab.PYTHON, "-c", "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                                 "s.bind(('127.0.0.1', 9999)); s.settimeout(1); print('bound', flush=True)\n"
+                                 "try: s.recv(10)\nexcept TimeoutError: sys.exit(0)\nsys.exit(1)",
+                                 stdout=subprocess.PIPE, text=True)
+        receiver.stdout.readline()
+        self.ns.run(lab.PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                    "try: s.sendto(b'x', ('127.0.0.1', 9999))\nexcept OSError: pass")
+        self.assertEqual(receiver.wait(5), 0, "a datagram passed a filter that drops it")
+
+    def test_two_captures_at_once(self):
+        """Both see all; the end of one does not touch the other."""
+        self.start_nginx()
+        first = self.start_ecapture("-w", self.path("first.pcapng"))
+        second = self.start_ecapture("-w", self.path("second.pcapng"))
+        self.curl_many(16, "https://127.0.0.1/r{n}")
+        time.sleep(0.5)
+        self.assertEqual(lab.stop(first)[0], 0)
+        self.curl("https://127.0.0.1/after")
+        time.sleep(0.5)
+        self.assertEqual(lab.stop(second)[0], 0)
+        wanted = {f"/r{n}" for n in range(16)}
+        for name, uris in (("first", wanted), ("second", wanted | {"/after"})):
+            rows = self.decrypt(self.path(f"{name}.pcapng"), "http.request", "http.request.uri")
+            self.assertEqual(sorted(row[0] for row in rows), sorted(uris), name)
+            self.assert_whole(self.path(f"{name}.pcapng"))

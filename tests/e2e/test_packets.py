@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The same run seen by tcpdump and by ecapture: nothing missing, nothing extra, byte for byte."""
+import collections
+import os
+import signal
+import subprocess
+import time
+
+import lab
+import pcapng
+
+
+class Packets(lab.Lab):
+    def start_tcpdump(self, interface, path, ns=None):
+        tcpdump = (ns or self.ns).start("tcpdump", "-i", interface, "-w", path, "-U", "--nano", "-B", "65536", "-s", "0",
+                                        "-Z", "root", stderr=subprocess.DEVNULL)
+
+        def runs():
+            (ns or self.ns).probe("127.0.0.1" if interface == "lo" else "10.77.0.2")
+            return os.path.exists(path) and lab.file_holds(path, b"ecapture-probe")
+        lab.wait_until(runs, 10, f"tcpdump on {interface}")
+        return tcpdump
+
+    def read_tcpdump(self, path):
+        subprocess.run(["editcap", "-F", "pcapng", path, path + "ng"], check=True, capture_output=True)
+        return pcapng.File(path + "ng").packets
+
+    def compare(self, ours, theirs, marks=("begin-compare", "end-compare")):
+        """Both between the two marks, as multisets of bytes. Returns how many were compared."""
+        cut = [self.between(packets, marks) for packets in (ours, theirs)]
+        counts = [collections.Counter(bytes(packet.data) for packet in packets) for packets in cut]
+        missing, extra = counts[1] - counts[0], counts[0] - counts[1]
+        describe = [[f"{number} x {len(data)} bytes {data[:54].hex()}" for data, number in list(side.items())[:5]]
+                    for side in (missing, extra)]
+        self.assertEqual((sum(missing.values()), sum(extra.values())), (0, 0),
+                         f"missing: {describe[0]}; extra: {describe[1]}")
+        return sum(counts[1].values())
+
+    def between(self, packets, marks):
+        found = [[number for number, packet in enumerate(packets) if mark.encode() in packet.data] for mark in marks]
+        self.assertTrue(found[0] and found[1], "the marks around what is compared")
+        return packets[found[0][0]:found[1][-1] + 1]
+
+    def send_mark(self, text, address):
+        self.ns.run(lab.PYTHON, "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+                    f"s.sendto(b'{text}', ('{address}', {lab.PROBE_PORT}))")
+        time.sleep(0.3)
+
+    def traffic(self, address, address6):
+        """TLS, plain HTTP with a large body, UDP in fragments, ICMP, IPv6, a refused connection."""
+        self.curl_many(16, f"https://{address}/r{{n}}")
+        self.curl(f"http://{address}/file/big")
+        self.curl(f"https://[{address6}]/six")
+        self.ns.run(lab.PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                    f"for n in (1, 1400, 9000, 40000): s.sendto(b'u' * n, ('{address}', 7777))")
+        self.ns.run("bash", "-c", f": </dev/tcp/{address}/1", check=False)
+
+    def prepare(self):
+        with open(self.path("big"), "wb") as file:
+            file.write(os.urandom(3 << 20))
+        os.chmod(self.path("big"), 0o644)
+
+    def run_both(self, interface, address, address6, path, *options):
+        dump = self.path("theirs.pcap")
+        ecapture = self.start_ecapture("-w", path, "-i", interface, *options, probe=address)
+        tcpdump = self.start_tcpdump(interface, dump)
+        self.send_mark("begin-compare", address)
+        self.traffic(address, address6)
+        self.send_mark("end-compare", address)
+        time.sleep(1)
+        lab.stop(tcpdump, signal.SIGINT)
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+        return self.compare(pcapng.File(path).packets, self.read_tcpdump(dump))
+
+    def test_lo(self):
+        """Every packet once: tcpdump shows what lo receives, as a capture of lo in Wireshark does."""
+        self.prepare()
+        self.start_nginx()
+        compared = self.run_both("lo", "127.0.0.1", "::1", self.path("ours.pcapng"))
+        self.assertGreater(compared, 200)
+        self.assert_whole(self.path("ours.pcapng"))
+
+    def test_veth(self):
+        self.prepare()
+        other = lab.Namespace(self)
+        self.ns.connect(other)
+        self.start_nginx(ns=other)
+        compared = self.run_both("veth0", "10.77.0.2", "fd77:0:0:1::2", self.path("ours.pcapng"))
+        self.assertGreater(compared, 200)
+        self.assert_whole(self.path("ours.pcapng"))
+
+    def test_snap_length(self):
+        """Packets are cut at -s, their length on the wire is told."""
+        self.start_nginx()
+        path = self.path("snap.pcapng")
+        ecapture = self.start_ecapture("-w", path, "-s", "100")
+        self.curl("https://127.0.0.1/r0")
+        time.sleep(1)
+        lab.stop(ecapture)
+        packets = pcapng.File(path).packets
+        self.assertLessEqual(max(len(packet.data) for packet in packets), 100)
+        self.assertGreater(max(packet.len for packet in packets), 1000)
+
+    def test_raw_ip_interface(self):
+        """A tun device has no Ethernet header: its interface block says raw IP."""
+        self.ns.run("ip", "tuntap", "add", "dev", "tun0", "mode", "tun")
+        holder = self.ns.start(lab.PYTHON, "-c", "import fcntl, os, struct, time\n"
+                               "fd = os.open('/dev/net/tun', os.O_RDWR)\n"
+                               "fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', b'tun0', 0x1001))\n"
+                               "while True: os.read(fd, 65536)")
+        self.ns.run("ip", "address", "add", "10.78.0.1/24", "dev", "tun0")
+        self.ns.run("ip", "link", "set", "tun0", "up")
+        lab.wait_until(lambda: "LOWER_UP" in self.ns.run("ip", "link", "show", "tun0").stdout, 5, "tun0 is up")
+        path = self.path("tun.pcapng")
+        ecapture = self.start_ecapture("-w", path, probe="10.78.0.2")
+        self.send_mark("through-the-tunnel", "10.78.0.2")
+        time.sleep(0.5)
+        lab.stop(ecapture)
+        file = pcapng.File(path)
+        self.assertIsNone(holder.poll())
+        packets = [packet for packet in file.packets if b"through-the-tunnel" in packet.data]
+        self.assertEqual(len(packets), 1)
+        self.assertEqual(file.interfaces[packets[0].interface], "tun0")
+        self.assertEqual(file.linktypes[packets[0].interface], 101)
+        self.assertEqual(packets[0].data[0], 0x45)
+
+    def test_interface_that_comes_up_later(self):
+        path = self.path("later.pcapng")
+        ecapture = self.start_ecapture("-w", path)
+        other = lab.Namespace(self)
+        self.ns.connect(other)
+        time.sleep(1.5)
+        self.send_mark("on-the-new-one", "10.77.0.2")
+        time.sleep(1)
+        lab.stop(ecapture)
+        file = pcapng.File(path)
+        names = {file.interfaces[packet.interface] for packet in file.packets if b"on-the-new-one" in packet.data}
+        self.assertEqual(names, {"veth0"})
+
+    def test_other_protocols(self):
+        """ARP, ICMP and VLAN-tagged frames are there."""
+        other = lab.Namespace(self)
+        self.ns.connect(other)
+        for ns, number in ((self.ns, 1), (other, 2)):
+            ns.run("ip", "link", "add", "link", "veth0", "name", "veth0.7", "type", "vlan", "id", "7")
+            ns.run("ip", "address", "add", f"10.79.0.{number}/24", "dev", "veth0.7")
+            ns.run("ip", "link", "set", "veth0.7", "up")
+        path = self.path("vlan.pcapng")
+        ecapture = self.start_ecapture("-w", path, "-i", "veth0", probe="10.77.0.2")
+        self.ns.run("ip", "neighbour", "flush", "all")
+        self.send_mark("tagged", "10.79.0.2")
+        self.send_mark("bare", "10.77.0.2")
+        time.sleep(0.5)
+        lab.stop(ecapture)
+        packets = pcapng.File(path).packets
+        self.assertTrue([packet for packet in packets if packet.data[12:14] == b"\x08\x06"], "ARP")
+        tagged = [packet for packet in packets if b"tagged" in packet.data and packet.data[12:14] == b"\x81\x00"]
+        self.assertEqual([packet.data[14:16] for packet in tagged], [b"\x00\x07"], "the VLAN tag")
