@@ -31,6 +31,7 @@ struct ec_elf_image {
     int fd;
     uint64_t file_size;
     int machine;
+    bool fixed;
     size_t segment_count;
     struct ec_elf_segment *segments;
     struct symbol_table tables[EC_ELF_TABLE_MAX];
@@ -91,6 +92,7 @@ static bool header_read(struct ec_elf_image *image, Elf64_Ehdr *ret_header, GErr
         return false;
     }
     image->machine = ret_header->e_machine;
+    image->fixed = ret_header->e_type == ET_EXEC;
     if (ret_header->e_ident[EI_CLASS] != ELFCLASS64 || ret_header->e_ident[EI_DATA] != ELFDATA2LSB ||
         (image->machine != EM_X86_64 && image->machine != EM_AARCH64)) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_MACHINE, "not a program for x86-64 or aarch64");
@@ -273,6 +275,11 @@ void ec_elf_image_free(struct ec_elf_image *image)
 int ec_elf_image_get_machine(const struct ec_elf_image *image)
 {
     return image->machine;
+}
+
+bool ec_elf_image_is_fixed(const struct ec_elf_image *image)
+{
+    return image->fixed;
 }
 
 const char *ec_elf_image_get_build_id(const struct ec_elf_image *image)

@@ -21,6 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_elf_image, ec_elf_image_free)
 
 /* EM_X86_64 or EM_AARCH64 */
 int ec_elf_image_get_machine(const struct ec_elf_image *image);
+/* Linked for fixed addresses (ET_EXEC): its code may hold them as they are. */
+bool ec_elf_image_is_fixed(const struct ec_elf_image *image);
 /* Hex, "" if there is none. Owned by the image. */
 const char *ec_elf_image_get_build_id(const struct ec_elf_image *image);
 /* The file name in .gnu_debuglink, "" if there is none; its CRC-32 goes to *ret_crc if that is not NULL. */

@@ -1,13 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two questions: which function is handed every secret, and where does the client random lie from its first argument.
+ *
+ * The function: by its symbol, if exactly one function bears it; else every instruction that loads a label's address
+ * is followed (label-reference.h) until the label is the second argument of a call. A callee that at least four
+ * different labels reach, both handshake secrets among them, is the one, provided that there is just one such callee
+ * and that no other label that matters goes elsewhere: a compiler that clones or inlines the function for one label
+ * would otherwise make that secret vanish unnoticed.
+ *
+ * The random: out of that function's own code and out of SSL_get_client_random, if it is exported. They must agree.
+ */
 #include "hook-point.h"
 
 #include "elf-image.h"
+#include "label-reference.h"
+#include "random-place.h"
 
-#include <capstone/capstone.h>
 #include <elf.h>
 #include <string.h>
 
 G_DEFINE_QUARK(ec - hook - error - quark, ec_hook_error)
+
+enum {
+    LABELS_MIN = 4,        /* that must agree on the function */
+    PROBE_SEARCH_LEN = 32, /* bytes behind the entry in which a cheap instruction is looked for */
+};
+
+#define BIT(label) (1u << (label))
+static const uint32_t handshake_labels = BIT(EC_LABEL_CLIENT_HANDSHAKE) | BIT(EC_LABEL_SERVER_HANDSHAKE);
+/* Without one of these some connection can't be decrypted. */
+static const uint32_t needed_labels = BIT(EC_LABEL_CLIENT_RANDOM) | BIT(EC_LABEL_CLIENT_HANDSHAKE) |
+                                      BIT(EC_LABEL_SERVER_HANDSHAKE) | BIT(EC_LABEL_CLIENT_TRAFFIC_0) |
+                                      BIT(EC_LABEL_SERVER_TRAFFIC_0);
 
 static const char *const method_names[] = {
     [EC_HOOK_SYMBOL] = "symbol",
@@ -25,6 +49,7 @@ const char *ec_hook_method_get_name(enum ec_hook_method method)
 static const char *const kind_names[] = {
     [EC_LIBRARY_OPENSSL] = "OpenSSL",
     [EC_LIBRARY_BORINGSSL] = "BoringSSL",
+    [EC_LIBRARY_GNUTLS] = "GnuTLS",
 };
 _Static_assert(G_N_ELEMENTS(kind_names) == EC_LIBRARY_KIND_MAX, "a name for every kind");
 
@@ -34,118 +59,328 @@ const char *ec_library_kind_get_name(enum ec_library_kind kind)
     return kind_names[kind];
 }
 
-static const char *const wanted_labels[] = {"CLIENT_RANDOM", "EARLY_EXPORTER_SECRET", "EXPORTER_SECRET",
-                                            "CLIENT_TRAFFIC_SECRET_N"};
+static bool unproven(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static bool unproven(GError **error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_autofree char *message = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, message);
+    return false;
+}
 
-struct search {
+/* What is known of the file while it is worked on. */
+typedef struct finder finder;
+struct finder {
     const struct ec_elf_image *image;
-    csh capstone;
-    const char *label;
-    uint64_t label_address;
-    uint64_t callee;
-    unsigned agreeing;
-    bool contradicted;
+    const struct ec_elf_image *debug; /* NULL: none that belongs to the file */
+    struct ec_code *code;
+    struct ec_label_strings strings;
+    enum ec_hook_method method;
+    uint64_t function; /* address */
+    bool is_cplusplus; /* the symbol found is mangled */
+    struct ec_random_place random;
 };
 
-static bool label_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+/* A function's symbols of several spellings; `count` counts different addresses. */
+struct symbol_match {
+    bool (*is_wanted)(const char *name);
+    uint64_t address;
+    unsigned count;
+    bool is_cplusplus;
+};
+
+/* Suffixes with which a function keeps its arguments: GCC's and LLVM's names for a local one made unique by LTO.
+ * ".constprop", ".isra", ".part", ".cold" do not. */
+static bool suffix_is_harmless(const char *suffix)
 {
-    struct search *search = data;
-    const uint8_t *hit = memmem(piece, len, search->label, strlen(search->label) + 1);
-    if (hit)
-        search->label_address = at + (hit - piece);
-    return !hit;
+    return *suffix == '\0' || g_str_has_prefix(suffix, ".lto_priv.") || g_str_has_prefix(suffix, ".llvm.") ||
+           strcmp(suffix, ".localalias") == 0;
 }
 
-/* From a `lea rsi, [rip + label]` on to the next direct call. */
-static void reference_follow(struct search *search, const uint8_t *code, size_t len, uint64_t address)
+/* C, with or without a prefix (BORINGSSL_PREFIX, AWS-LC's Rust crates: "aws_lc_0_30_0_ssl_log_secret"), or the
+ * Itanium ABI's mangling of bssl::ssl_log_secret(SSL const *, char const *, …), in whatever namespace. */
+static bool is_ssl_log_secret(const char *name)
 {
-    cs_insn *insn = cs_malloc(search->capstone);
-    for (int i = 0; i < 12 && cs_disasm_iter(search->capstone, &code, &len, &address, insn); i++) {
-        if (insn->id != X86_INS_CALL)
-            continue;
-        uint64_t callee = insn->detail->x86.operands[0].imm;
-        if (search->callee && search->callee != callee)
-            search->contradicted = true;
-        search->callee = callee;
-        search->agreeing++;
-        break;
+    static const char plain[] = "ssl_log_secret", mangled[] = "14ssl_log_secretE", arguments[] = "PK6ssl_stPKc";
+    if (g_str_has_prefix(name, "_ZN")) {
+        const char *part = strstr(name, mangled);
+        return part && g_str_has_prefix(part + strlen(mangled), arguments) && !strchr(part, '.');
     }
-    cs_free(insn, 1);
+    const char *part = g_strrstr(name, plain);
+    return part && (part == name || part[-1] == '_') && suffix_is_harmless(part + strlen(plain));
 }
 
-static bool code_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+static bool is_gnutls_keylog_write(const char *name)
 {
-    struct search *search = data;
-    for (size_t i = 0; i + 7 <= len; i++) {
-        int32_t displacement;
-        memcpy(&displacement, piece + i + 3, 4);
-        if (memcmp(piece + i, "\x48\x8d\x35", 3) == 0 && at + i + 7 + displacement == search->label_address)
-            reference_follow(search, piece + i, len - i, at + i);
-    }
+    static const char plain[] = "_gnutls_nss_keylog_write";
+    return g_str_has_prefix(name, plain) && suffix_is_harmless(name + strlen(plain));
+}
+
+static bool is_accessor(const char *name)
+{
+    static const char plain[] = "SSL_get_client_random";
+    return g_str_has_suffix(name, plain) &&
+           (strlen(name) == strlen(plain) || name[strlen(name) - strlen(plain) - 1] == '_');
+}
+
+static bool is_gnutls_handshake(const char *name)
+{
+    return strcmp(name, "gnutls_handshake") == 0;
+}
+
+static bool symbol_match_visit(const struct ec_elf_symbol *symbol, void *data)
+{
+    struct symbol_match *match = data;
+    if (!match->is_wanted(symbol->name) || (match->count > 0 && match->address == symbol->address))
+        return true;
+    match->address = symbol->address;
+    match->is_cplusplus = g_str_has_prefix(symbol->name, "_Z");
+    match->count++;
     return true;
 }
 
-/* The first `lea r, [rdi + disp]` of SSL_get_client_random */
-static bool accessor_visit(const struct ec_elf_symbol *symbol, void *data)
+/* The one function of that name in the file's own tables, else in its debug file. */
+static bool symbol_find(const struct finder *finder, const char *part, bool (*is_wanted)(const char *),
+                        struct symbol_match *ret_match, enum ec_hook_method *ret_method)
 {
-    uint8_t code[64];
+    struct symbol_match match = {.is_wanted = is_wanted};
+    enum ec_hook_method method = EC_HOOK_SYMBOL;
+    ec_elf_image_foreach_function(finder->image, EC_ELF_DYNSYM, part, symbol_match_visit, &match);
+    ec_elf_image_foreach_function(finder->image, EC_ELF_SYMTAB, part, symbol_match_visit, &match);
+    if (match.count == 0 && finder->debug) {
+        method = EC_HOOK_DEBUG;
+        ec_elf_image_foreach_function(finder->debug, EC_ELF_SYMTAB, part, symbol_match_visit, &match);
+    }
+    const struct ec_elf_segment *segment = ec_elf_image_find_segment(finder->image, match.address);
+    if (match.count != 1 || !segment || !segment->executable)
+        return false;
+    *ret_match = match;
+    *ret_method = method;
+    return true;
+}
+
+static bool function_find_by_symbol(struct finder *finder)
+{
+    struct symbol_match match;
+    if (!symbol_find(finder, "ssl_log_secret", is_ssl_log_secret, &match, &finder->method) &&
+        !symbol_find(finder, "_gnutls_nss_keylog_write", is_gnutls_keylog_write, &match, &finder->method))
+        return false;
+    finder->function = match.address;
+    finder->is_cplusplus = match.is_cplusplus;
+    return true;
+}
+
+static bool taker_qualifies(const struct ec_label_taker *taker)
+{
+    return (taker->labels & handshake_labels) == handshake_labels && __builtin_popcount(taker->labels) >= LABELS_MIN;
+}
+
+static const char *first_label(uint32_t labels)
+{
+    return ec_secret_label_get_name(__builtin_ctz(labels));
+}
+
+static bool takers_judge(const struct ec_label_use *use, uint64_t *ret_function, GError **error)
+{
+    const struct ec_label_taker *takers = (const struct ec_label_taker *)use->takers->data;
+    size_t count = use->takers->len;
+    if (use->exhausted)
+        return unproven(error, "the code around the label strings is too tangled to follow");
+    if ((use->referenced & handshake_labels) != handshake_labels)
+        return unproven(error, "the label strings are in the file, but no code loads the address of %s",
+                        first_label(handshake_labels & ~use->referenced));
+    if (count == 0)
+        return unproven(error, "the label strings are used, but reach no call as its second argument: "
+                               "the function that logs secrets is inlined");
+    size_t best = 0;
+    while (best < count && !taker_qualifies(&takers[best]))
+        best++;
+    if (best == count)
+        return unproven(error, "no function takes all labels: the best, at 0x%" G_GINT64_MODIFIER "x, takes %d",
+                        takers[0].address, __builtin_popcount(takers[0].labels));
+    for (size_t other = best + 1; other < count; other++)
+        if (taker_qualifies(&takers[other]))
+            return unproven(error,
+                            "two functions take the labels, at 0x%" G_GINT64_MODIFIER "x and 0x%" G_GINT64_MODIFIER
+                            "x: two TLS libraries in one file",
+                            takers[best].address, takers[other].address);
+    uint32_t astray = use->referenced & needed_labels & ~takers[best].labels;
+    if (astray)
+        return unproven(error, "%s does not reach the function at 0x%" G_GINT64_MODIFIER "x that takes the others",
+                        first_label(astray), takers[best].address);
+    *ret_function = takers[best].address;
+    return true;
+}
+
+static bool function_find_by_reference(struct finder *finder, GError **error)
+{
+    struct ec_label_use use;
+    ec_label_use_find(finder->code, finder->image, &finder->strings, &use);
+    bool found = takers_judge(&use, &finder->function, error);
+    ec_label_use_clear(&use);
+    if (found && !ec_elf_image_find_segment(finder->image, finder->function))
+        return unproven(error, "the labels are passed to a function outside the file");
+    finder->method = EC_HOOK_XREF;
+    return found;
+}
+
+static char *place_describe(const struct ec_random_place *place)
+{
+    return place->indirect ? g_strdup_printf("*(ssl + 0x%x) + 0x%x", place->pointer, place->offset)
+                           : g_strdup_printf("ssl + 0x%x", place->offset);
+}
+
+static bool random_find(struct finder *finder, GError **error)
+{
+    struct ec_random_place logger = {}, accessor = {};
+    struct symbol_match match;
+    enum ec_hook_method method;
+    enum ec_random_result in_logger = ec_random_place_find_in_logger(finder->code, finder->function, &logger);
+    enum ec_random_result in_accessor = EC_RANDOM_NONE;
+    if (symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method))
+        in_accessor = ec_random_place_find_in_accessor(finder->code, match.address, &accessor);
+
+    if (in_logger != EC_RANDOM_FOUND && in_accessor != EC_RANDOM_FOUND)
+        return unproven(error, "the client random's place is %s in the function at 0x%" G_GINT64_MODIFIER "x",
+                        in_logger == EC_RANDOM_NONE ? "not seen" : "ambiguous", finder->function);
+    if (in_logger == EC_RANDOM_FOUND && in_accessor == EC_RANDOM_FOUND && !ec_random_place_equals(&logger, &accessor)) {
+        g_autofree char *left = place_describe(&logger), *right = place_describe(&accessor);
+        return unproven(error, "the client random is at %s by the function that logs secrets, at %s by its accessor",
+                        left, right);
+    }
+    finder->random = in_logger == EC_RANDOM_FOUND ? logger : accessor;
+    return true;
+}
+
+/* Instructions that the kernel steps over without a trap into single stepping: push, nop, 5-byte nop
+ * (arch/x86/kernel/uprobes.c, push_setup_xol_ops and branch_setup_xol_ops; measured in KERNEL-FACTS). */
+static bool is_cheap(const struct finder *finder, const struct ec_insn *insn)
+{
+    uint8_t bytes[EC_INSN_LEN] = {};
     uint64_t offset = 0;
-    uint32_t *ret_random = data;
-    if (strcmp(symbol->name, "SSL_get_client_random") != 0)
-        return true;
-    struct search *search = *(struct search **)(ret_random + 2);
-    if (!ec_elf_image_get_offset(search->image, symbol->address, &offset))
-        return true;
-    size_t len = ec_elf_image_read(search->image, offset, code, sizeof(code));
-    for (size_t i = 0; i + 7 <= len; i++)
-        if (memcmp(code + i, "\x48\x8d\xb7", 3) == 0) {
-            memcpy(ret_random, code + i + 3, 4);
-            return false;
-        }
-    return true;
+    if (!ec_elf_image_get_offset(finder->image, insn->address, &offset) ||
+        ec_elf_image_read(finder->image, offset, bytes, insn->length) != insn->length)
+        return false;
+    if (insn->length == 1)
+        return bytes[0] == 0x90 || (bytes[0] >= 0x50 && bytes[0] <= 0x57);
+    if (insn->length == 2)
+        return bytes[0] == 0x41 && bytes[1] >= 0x50 && bytes[1] <= 0x57;
+    return insn->length == 5 && memcmp(bytes, "\x0f\x1f\x44\x00\x00", 5) == 0;
+}
+
+struct target_search {
+    uint64_t entry;
+    uint64_t first; /* lowest address behind the entry that some jump goes to */
+};
+
+static void target_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct target_search *search = data;
+    (void)state;
+    if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target > search->entry)
+        search->first = MIN(search->first, insn->target);
+}
+
+/* True if the arguments and what they point to are the same behind this instruction as before it. */
+static bool keeps_arguments(const struct ec_machine *machine, const struct ec_insn *insn)
+{
+    uint32_t arguments = 0;
+    for (size_t i = 0; i < 4; i++)
+        arguments |= 1u << machine->args[i];
+    bool on_stack = insn->base == machine->stack || insn->base == machine->frame;
+    return (insn->op < EC_OP_CALL) && !(insn->writes & arguments) && (!insn->stores || on_stack);
+}
+
+static uint64_t probe_find(const struct finder *finder)
+{
+    const struct ec_machine *machine = ec_code_get_machine(finder->code);
+    struct target_search targets = {finder->function, UINT64_MAX};
+    struct ec_state state;
+    ec_state_init(&state);
+    if (machine->elf_machine != EM_X86_64 ||
+        !ec_flow_run(finder->code, finder->function, &state, EC_JOIN_MUST, target_visit, &targets))
+        return finder->function;
+    for (uint64_t at = finder->function; at - finder->function < PROBE_SEARCH_LEN && at < targets.first;) {
+        struct ec_insn insn;
+        if (!ec_code_read(finder->code, at, &insn))
+            break;
+        if (is_cheap(finder, &insn))
+            return at;
+        if (!keeps_arguments(machine, &insn))
+            break;
+        at += insn.length;
+    }
+    return finder->function;
+}
+
+static enum ec_library_kind kind_get(const struct finder *finder, const char *version)
+{
+    struct symbol_match match;
+    enum ec_hook_method method;
+    if (g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC"))
+        return EC_LIBRARY_BORINGSSL;
+    if (version[0])
+        return EC_LIBRARY_OPENSSL;
+    if (symbol_find(finder, "gnutls_handshake", is_gnutls_handshake, &match, &method))
+        return EC_LIBRARY_GNUTLS;
+    return finder->is_cplusplus || finder->strings.names_boringssl ? EC_LIBRARY_BORINGSSL : EC_LIBRARY_OPENSSL;
+}
+
+static bool finder_run(struct finder *finder, GError **error)
+{
+    ec_label_strings_find(finder->image, &finder->strings);
+    if ((finder->strings.labels & handshake_labels) != handshake_labels) {
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS,
+                    "no TLS library that hands its secrets to a key log (OpenSSL >= 1.1.1, BoringSSL, AWS-LC)");
+        return false;
+    }
+    return (function_find_by_symbol(finder) || function_find_by_reference(finder, error)) && random_find(finder, error);
+}
+
+static void finder_clear(struct finder *finder)
+{
+    if (finder->strings.places)
+        ec_label_strings_clear(&finder->strings);
+    ec_code_free(finder->code);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(finder, finder_clear)
+
+/* NULL if there is none, or it is another file's. */
+static struct ec_elf_image *debug_open(const struct ec_elf_image *image, int debug_fd)
+{
+    if (debug_fd < 0)
+        return NULL;
+    g_autoptr(ec_elf_image) debug = ec_elf_image_open(debug_fd, NULL);
+    if (!debug || strcmp(ec_elf_image_get_build_id(debug), ec_elf_image_get_build_id(image)) != 0 ||
+        ec_elf_image_get_machine(debug) != ec_elf_image_get_machine(image))
+        return NULL;
+    return g_steal_pointer(&debug);
 }
 
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error)
 {
-    (void)debug_fd;
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
     if (!image)
         return false;
-    struct search search = {.image = image};
-    if (cs_open(CS_ARCH_X86, CS_MODE_64, &search.capstone) != CS_ERR_OK)
+    g_autoptr(ec_elf_image) debug = debug_open(image, debug_fd);
+    g_auto(finder) finder = {.image = image, .debug = debug, .code = ec_code_new(image)};
+    if (!finder.code)
+        return unproven(error, "the disassembler does not start");
+    if (!finder_run(&finder, error))
         return false;
-    cs_option(search.capstone, CS_OPT_DETAIL, CS_OPT_ON);
-    const struct ec_elf_segment *segment = NULL;
-    for (size_t l = 0; l < G_N_ELEMENTS(wanted_labels); l++) {
-        search.label = wanted_labels[l];
-        search.label_address = 0;
-        for (size_t i = 0; !search.label_address && (segment = ec_elf_image_get_segment(image, i)); i++)
-            ec_elf_image_scan(image, segment->offset, segment->size, 64, label_scan, &search);
-        for (size_t i = 0; search.label_address && (segment = ec_elf_image_get_segment(image, i)); i++)
-            if (segment->executable && segment->address == segment->offset)
-                ec_elf_image_scan(image, segment->offset, segment->size, 64, code_scan, &search);
-    }
-    cs_close(&search.capstone);
-    struct {
-        uint32_t random[2];
-        struct search *search;
-    } accessor = {.search = &search};
-    ec_elf_image_foreach_function(image, EC_ELF_DYNSYM, "SSL_get_client_random", accessor_visit, &accessor);
-    if (search.agreeing < 2 || search.contradicted || accessor.random[0] == 0 || accessor.random[0] > UINT16_MAX) {
-        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, "no function takes every secret");
-        return false;
-    }
-    struct ec_hook_point point = {.kind = EC_LIBRARY_OPENSSL, .method = EC_HOOK_XREF};
-    point.function_offset = point.probe_offset = search.callee;
-    point.random_offset = accessor.random[0];
+
+    struct ec_hook_point point = {.method = finder.method};
+    point.random_indirect = finder.random.indirect;
+    point.random_pointer_offset = finder.random.pointer;
+    point.random_offset = finder.random.offset;
     g_strlcpy(point.build_id, ec_elf_image_get_build_id(image), sizeof(point.build_id));
+    ec_library_version_find(fd, point.version);
+    point.kind = kind_get(&finder, point.version);
+    if (!ec_elf_image_get_offset(image, finder.function, &point.function_offset) ||
+        !ec_elf_image_get_offset(image, probe_find(&finder), &point.probe_offset))
+        return unproven(error, "the function lies outside the file");
     *ret_point = point;
     return true;
-}
-
-bool ec_library_version_find(int fd, char ret_version[static 48])
-{
-    (void)fd;
-    (void)ret_version;
-    return false;
 }

@@ -15,7 +15,7 @@ enum ec_hook_method { EC_HOOK_SYMBOL, EC_HOOK_DEBUG, EC_HOOK_XREF, EC_HOOK_METHO
 /* "symbol", "debug data", "cross-reference" */
 const char *ec_hook_method_get_name(enum ec_hook_method method);
 
-enum ec_library_kind { EC_LIBRARY_OPENSSL, EC_LIBRARY_BORINGSSL, EC_LIBRARY_KIND_MAX };
+enum ec_library_kind { EC_LIBRARY_OPENSSL, EC_LIBRARY_BORINGSSL, EC_LIBRARY_GNUTLS, EC_LIBRARY_KIND_MAX };
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
 
 struct ec_hook_point {

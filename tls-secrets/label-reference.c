@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finding references does not disassemble the program: position-independent x86-64 code holds the distance from the
+ * instruction's end to the string in its last 4 bytes (lea), fixed-position code the address itself (mov). So every
+ * 4 bytes of code are tried as such, against a bitmap of the wanted addresses' low bits; what passes is decoded. An
+ * instruction stream that was mistaken for another gives no harm: what counts is on which callee the labels agree.
+ * aarch64: every `add xd, xn, #imm12` with the string's page offset, and the nearest `adrp xn` before it.
+ */
+#include "label-reference.h"
+
+#include <elf.h>
+#include <string.h>
+
+enum {
+    PLACES_MAX = 64,
+    REFERENCES_MAX = 512,   /* instructions that load a label; a library has about ten */
+    CANDIDATES_MAX = 16384, /* places in the code that look like one and are decoded */
+    INSN_BACK_MAX = 9,      /* bytes of an x86-64 instruction in front of its last 4 */
+    ADRP_BACK_MAX = 512,    /* bytes that an adrp may stand in front of its add */
+    STRING_MARGIN = 64,     /* more than the longest label */
+};
+
+static void place_add(struct ec_label_strings *strings, uint64_t address, enum ec_secret_label label)
+{
+    for (size_t i = 0; i < strings->places->len; i++)
+        if (g_array_index(strings->places, struct ec_label_place, i).address == address)
+            return;
+    struct ec_label_place place = {address, label};
+    if (strings->places->len == PLACES_MAX)
+        return;
+    g_array_append_val(strings->places, place);
+    strings->labels |= 1u << label;
+}
+
+struct string_scan {
+    const struct ec_elf_segment *segment;
+    struct ec_label_strings *strings;
+};
+
+/* `end`: a NUL behind a string that may end in labels. */
+static void string_end_check(const struct string_scan *scan, const uint8_t *piece, size_t end, uint64_t at)
+{
+    for (int label = 0; label < EC_LABEL_MAX; label++) {
+        const char *name = ec_secret_label_get_name(label);
+        size_t len = strlen(name);
+        if (len <= end && memcmp(piece + end - len, name, len) == 0)
+            place_add(scan->strings, scan->segment->address + (at - scan->segment->offset) + end - len, label);
+    }
+}
+
+static void needle_scan(const struct string_scan *scan, const uint8_t *piece, size_t len, uint64_t at,
+                        const char *needle)
+{
+    const uint8_t *end = piece + len, *from = piece, *hit = NULL;
+    size_t needle_len = strlen(needle);
+    while ((hit = memmem(from, end - from, needle, needle_len))) {
+        from = hit + needle_len;
+        /* all labels end in the needle, or in the needle and two more characters ("_0") */
+        for (size_t more = 0; more <= 2; more += 2)
+            if ((size_t)(end - from) > more && from[more] == 0)
+                string_end_check(scan, piece, from + more - piece, at);
+    }
+}
+
+static bool has_any(const uint8_t *piece, size_t len, const char *const *needles)
+{
+    for (; *needles; needles++)
+        if (memmem(piece, len, *needles, strlen(*needles)))
+            return true;
+    return false;
+}
+
+static bool strings_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    static const char *const boringssl[] = {"third_party/boringssl", "BoringSSL", "AWS-LC", NULL};
+    const struct string_scan *scan = data;
+    needle_scan(scan, piece, len, at, "_SECRET");
+    needle_scan(scan, piece, len, at, "CLIENT_RANDOM");
+    if (!scan->strings->names_boringssl && !scan->segment->executable)
+        scan->strings->names_boringssl = has_any(piece, len, boringssl);
+    return true;
+}
+
+void ec_label_strings_find(const struct ec_elf_image *image, struct ec_label_strings *ret_strings)
+{
+    *ret_strings = (struct ec_label_strings){.places = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place))};
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
+        struct string_scan scan = {segment, ret_strings};
+        ec_elf_image_scan(image, segment->offset, segment->size, STRING_MARGIN, strings_scan, &scan);
+    }
+}
+
+void ec_label_strings_clear(struct ec_label_strings *strings)
+{
+    g_clear_pointer(&strings->places, g_array_unref);
+}
+
+struct reference_scan {
+    struct ec_code *code;
+    const struct ec_elf_segment *segment;
+    const struct ec_label_strings *strings;
+    struct ec_label_use *use;
+    enum ec_secret_label label; /* of the reference that is followed */
+    unsigned references;
+    unsigned candidates;
+    bool fixed_position;
+    uint8_t low_bits[1 << 13]; /* bit per value of an address's low 16 bits that some label has */
+};
+
+static void taker_add(struct ec_label_use *use, uint64_t address, enum ec_secret_label label)
+{
+    for (size_t i = 0; i < use->takers->len; i++) {
+        struct ec_label_taker *taker = &g_array_index(use->takers, struct ec_label_taker, i);
+        if (taker->address == address) {
+            taker->labels |= 1u << label;
+            return;
+        }
+    }
+    struct ec_label_taker taker = {address, 1u << label};
+    g_array_append_val(use->takers, taker);
+}
+
+static void taker_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct reference_scan *scan = data;
+    const struct ec_machine *machine = ec_code_get_machine(scan->code);
+    if (insn->op == EC_OP_CALL && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED)
+        taker_add(scan->use, insn->target, scan->label);
+}
+
+/* From behind the instruction that loads the label's address on. */
+static void reference_follow(struct reference_scan *scan, const struct ec_insn *insn, enum ec_secret_label label)
+{
+    if (scan->references++ >= REFERENCES_MAX) {
+        scan->use->exhausted = true;
+        return;
+    }
+    const struct ec_machine *machine = ec_code_get_machine(scan->code);
+    struct ec_state state;
+    ec_state_init(&state);
+    struct ec_value tracked = {.kind = EC_VALUE_TRACKED};
+    if (insn->op == EC_OP_STORE_CONST && (insn->base == machine->stack || insn->base == machine->frame))
+        state.slots[0] = (struct ec_state_slot){.value = tracked, .at = insn->displacement, .base = insn->base};
+    else if (insn->dst != EC_REG_NONE)
+        state.registers[insn->dst] = tracked;
+    else
+        return;
+    scan->label = label;
+    scan->use->referenced |= 1u << label;
+    if (!ec_flow_run(scan->code, insn->address + insn->length, &state, EC_JOIN_MAY, taker_visit, scan))
+        scan->use->exhausted = true;
+}
+
+static const struct ec_label_place *place_find(const struct ec_label_strings *strings, uint64_t address)
+{
+    for (size_t i = 0; i < strings->places->len; i++) {
+        const struct ec_label_place *place = &g_array_index(strings->places, struct ec_label_place, i);
+        if (place->address == address)
+            return place;
+    }
+    return NULL;
+}
+
+/* Bounds the work on a file made to look like references all over. */
+static bool candidate_count(struct reference_scan *scan)
+{
+    if (scan->candidates++ < CANDIDATES_MAX)
+        return true;
+    scan->use->exhausted = true;
+    return false;
+}
+
+static bool maybe_wanted(const struct reference_scan *scan, uint64_t address)
+{
+    uint16_t low = address;
+    return scan->low_bits[low >> 3] >> (low & 7) & 1;
+}
+
+/* Instructions that end with the 4 bytes at `last` and load the label's address. */
+static void x86_candidate(struct reference_scan *scan, uint64_t last, const struct ec_label_place *place)
+{
+    if (!candidate_count(scan))
+        return;
+    for (unsigned back = 1; back <= INSN_BACK_MAX && back <= last; back++) {
+        struct ec_insn insn;
+        if (ec_code_read(scan->code, last - back, &insn) && insn.length == back + 4 &&
+            (insn.op == EC_OP_CONST || insn.op == EC_OP_STORE_CONST) && (uint64_t)insn.value == place->address)
+            reference_follow(scan, &insn, place->label);
+    }
+}
+
+static bool x86_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct reference_scan *scan = data;
+    uint64_t address = scan->segment->address + (at - scan->segment->offset);
+    for (size_t i = 0; i + 4 <= len && !scan->use->exhausted; i++) {
+        uint32_t value;
+        memcpy(&value, piece + i, sizeof(value));
+        uint64_t relative = address + i + 4 + (uint64_t)(int64_t)(int32_t)value;
+        const struct ec_label_place *place = NULL;
+        if (maybe_wanted(scan, relative) && (place = place_find(scan->strings, relative)))
+            x86_candidate(scan, address + i, place);
+        if (scan->fixed_position && maybe_wanted(scan, value) && (place = place_find(scan->strings, value)))
+            x86_candidate(scan, address + i, place);
+    }
+    return !scan->use->exhausted;
+}
+
+/* The page that the nearest adrp in front of the add puts into its source register; false if there is none. */
+static bool arm64_page(struct reference_scan *scan, const struct ec_insn *add, uint64_t *ret_page)
+{
+    struct ec_insn before;
+    for (unsigned back = 4; back <= ADRP_BACK_MAX && back <= add->address; back += 4) {
+        if (!ec_code_read(scan->code, add->address - back, &before))
+            return false;
+        if (before.op != EC_OP_CONST || before.dst != add->src)
+            continue;
+        *ret_page = before.value;
+        return true;
+    }
+    return false;
+}
+
+static bool arm64_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct reference_scan *scan = data;
+    uint64_t address = scan->segment->address + (at - scan->segment->offset);
+    for (size_t i = -address & 3; i + 4 <= len && !scan->use->exhausted; i += 4) {
+        uint32_t word;
+        memcpy(&word, piece + i, sizeof(word));
+        if ((word & 0xffc00000) != 0x91000000) /* ADD (immediate), 64-bit, not shifted */
+            continue;
+        uint64_t low = word >> 10 & 0xfff, page = 0;
+        for (size_t p = 0; p < scan->strings->places->len; p++) {
+            const struct ec_label_place *place = &g_array_index(scan->strings->places, struct ec_label_place, p);
+            struct ec_insn insn;
+            if ((place->address & 0xfff) == low && candidate_count(scan) &&
+                ec_code_read(scan->code, address + i, &insn) && arm64_page(scan, &insn, &page) &&
+                page + low == place->address)
+                reference_follow(scan, &insn, place->label);
+        }
+    }
+    return !scan->use->exhausted;
+}
+
+static int taker_compare(const void *a, const void *b)
+{
+    const struct ec_label_taker *left = a, *right = b;
+    return __builtin_popcount(right->labels) - __builtin_popcount(left->labels);
+}
+
+void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, const struct ec_label_strings *strings,
+                       struct ec_label_use *ret_use)
+{
+    *ret_use = (struct ec_label_use){.takers = g_array_new(FALSE, FALSE, sizeof(struct ec_label_taker))};
+    g_autofree struct reference_scan *scan = g_new0(struct reference_scan, 1);
+    scan->code = code;
+    scan->strings = strings;
+    scan->use = ret_use;
+    scan->fixed_position = ec_elf_image_is_fixed(image);
+    for (size_t i = 0; i < strings->places->len; i++) {
+        uint16_t low = g_array_index(strings->places, struct ec_label_place, i).address;
+        scan->low_bits[low >> 3] |= 1 << (low & 7);
+    }
+    bool arm64 = ec_elf_image_get_machine(image) == EM_AARCH64;
+    for (size_t i = 0; (scan->segment = ec_elf_image_get_segment(image, i)); i++)
+        if (scan->segment->executable)
+            ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, arm64 ? 0 : 3,
+                              arm64 ? arm64_scan : x86_scan, scan);
+    g_array_sort(ret_use->takers, taker_compare);
+    ret_use->exhausted |= ec_code_is_exhausted(code);
+}
+
+void ec_label_use_clear(struct ec_label_use *use)
+{
+    g_clear_pointer(&use->takers, g_array_unref);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * OPENSSL_VERSION_TEXT, which every build of these libraries holds somewhere:
+ *   "OpenSSL 3.0.22 13 Oct 2026", "OpenSSL 1.1.1w  11 Sep 2023", "LibreSSL 3.8.2",
+ *   "OpenSSL 1.1.1 (compatible; BoringSSL)", "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
+ */
+#include "elf-image.h"
+#include "hook-point.h"
+
+#include <string.h>
+
+enum { VERSION_LEN = 48, TEXT_LEN = 96 };
+
+struct version_search {
+    char version[VERSION_LEN];
+};
+
+static bool token_copy(const char *from, const char *end, const char *prefix, char *to)
+{
+    size_t len = 0;
+    while (from + len < end && (g_ascii_isalnum(from[len]) || strchr(".-+_~", from[len])) && from[len])
+        len++;
+    if (len == 0 || len + strlen(prefix) >= VERSION_LEN)
+        return false;
+    g_snprintf(to, VERSION_LEN, "%s%.*s", prefix, (int)len, from);
+    return true;
+}
+
+/* `text`: behind "OpenSSL " */
+static bool openssl_parse(const char *text, const char *end, char *version)
+{
+    static const char compatible[] = " (compatible; ";
+    char number[VERSION_LEN];
+    if (!g_ascii_isdigit(*text) || !token_copy(text, end, "", number) || !strchr(number, '.'))
+        return false;
+    const char *behind = text + strlen(number);
+    if ((size_t)(end - behind) > strlen(compatible) && memcmp(behind, compatible, strlen(compatible)) == 0) {
+        const char *name = behind + strlen(compatible);
+        if (g_str_has_prefix(name, "AWS-LC "))
+            return token_copy(name + strlen("AWS-LC "), end, "AWS-LC ", version);
+        return token_copy(name, end, "", version);
+    }
+    while (behind < end && *behind == ' ')
+        behind++;
+    /* the date: a text that merely speaks of a version has none */
+    if (behind == text + strlen(number) || behind == end || !g_ascii_isdigit(*behind))
+        return false;
+    g_strlcpy(version, number, VERSION_LEN);
+    return true;
+}
+
+static bool version_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct version_search *search = data;
+    (void)at;
+    const uint8_t *end = piece + len, *hit = NULL;
+    for (const uint8_t *from = piece; (hit = memmem(from, end - from, "SSL ", 4)); from = hit + 4) {
+        char text[TEXT_LEN] = "";
+        memcpy(text, hit + 4, MIN((size_t)(end - hit - 4), sizeof(text) - 1));
+        const char *text_end = text + strlen(text);
+        if (hit - piece >= 4 && memcmp(hit - 4, "Open", 4) == 0 && openssl_parse(text, text_end, search->version))
+            return false;
+        if (hit - piece >= 5 && memcmp(hit - 5, "Libre", 5) == 0 && g_ascii_isdigit(*text) &&
+            token_copy(text, text_end, "LibreSSL ", search->version))
+            return false;
+    }
+    return true;
+}
+
+bool ec_library_version_find(int fd, char ret_version[static 48])
+{
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
+    struct version_search search = {};
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; image && !search.version[0] && (segment = ec_elf_image_get_segment(image, i)); i++)
+        ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, version_scan, &search);
+    if (!search.version[0])
+        return false;
+    memcpy(ret_version, search.version, sizeof(search.version));
+    return true;
+}
