@@ -14,7 +14,8 @@ struct ec_code {
     const struct ec_elf_image *image;
     const struct ec_machine *machine;
     struct ec_decoder *decoder;
-    GHashTable *decoded; /* address → struct ec_insn, both in the value */
+    GHashTable *decoded;   /* address → struct ec_insn, both in the value */
+    GHashTable *functions; /* set of addresses */
     unsigned steps;
     uint64_t window_address;
     size_t window_len;
@@ -32,6 +33,7 @@ struct ec_code *ec_code_new(const struct ec_elf_image *image)
     code->machine = machine;
     code->decoder = decoder;
     code->decoded = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    code->functions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     return code;
 }
 
@@ -41,6 +43,7 @@ void ec_code_free(struct ec_code *code)
         return;
     ec_decoder_free(code->decoder);
     g_hash_table_unref(code->decoded);
+    g_hash_table_unref(code->functions);
     g_free(code);
 }
 
@@ -52,6 +55,11 @@ const struct ec_machine *ec_code_get_machine(const struct ec_code *code)
 bool ec_code_is_exhausted(const struct ec_code *code)
 {
     return code->steps >= STEPS_MAX;
+}
+
+bool ec_code_is_function(const struct ec_code *code, uint64_t address)
+{
+    return g_hash_table_contains(code->functions, &address);
 }
 
 static bool window_has(const struct ec_code *code, uint64_t address, size_t len)
@@ -380,7 +388,8 @@ static void run_step(struct run *run, struct node *node)
     const struct ec_insn *insn = &node->insn;
     struct ec_state state = node->state;
     state_step(run->code->machine, &state, insn, run->join);
-    if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target)
+    if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target &&
+        !ec_code_is_function(run->code, insn->target))
         run_reach(run, insn->target, &state);
     if (insn->op != EC_OP_JUMP && insn->op != EC_OP_STOP)
         run_reach(run, insn->address + insn->length, &state);
@@ -410,6 +419,8 @@ bool ec_flow_run(struct ec_code *code, uint64_t address, const struct ec_state *
     g_queue_clear(&run.queue);
     for (size_t i = 0; i < nodes->len; i++) {
         const struct node *node = g_ptr_array_index(nodes, i);
+        if (node->insn.op == EC_OP_CALL && node->insn.target)
+            g_hash_table_add(code->functions, g_memdup2(&node->insn.target, sizeof(node->insn.target)));
         visit(&node->insn, &node->state, data);
     }
     return run.complete;

@@ -20,6 +20,10 @@ bool ec_code_read(struct ec_code *code, uint64_t address, struct ec_insn *ret_in
 /* True once the budget of steps is spent: what a run found since then is incomplete. */
 bool ec_code_is_exhausted(const struct ec_code *code);
 
+/* True if some run has seen a direct call of that address: a jump to it is a call in tail position, which the runs
+ * after that one do not follow. */
+bool ec_code_is_function(const struct ec_code *code, uint64_t address);
+
 enum ec_value_kind {
     EC_VALUE_NONE,    /* unknown */
     EC_VALUE_CONST,   /* offset */

@@ -96,13 +96,19 @@ void ec_label_strings_clear(struct ec_label_strings *strings)
     g_clear_pointer(&strings->places, g_array_unref);
 }
 
+/* An instruction that loads a label's address. */
+struct reference {
+    struct ec_insn insn;
+    enum ec_secret_label label;
+};
+
 struct reference_scan {
     struct ec_code *code;
     const struct ec_elf_segment *segment;
     const struct ec_label_strings *strings;
     struct ec_label_use *use;
+    GArray *references;         /* struct reference */
     enum ec_secret_label label; /* of the reference that is followed */
-    unsigned references;
     unsigned candidates;
     bool fixed_position;
     uint8_t low_bits[1 << 13]; /* bit per value of an address's low 16 bits that some label has */
@@ -125,31 +131,49 @@ static void taker_visit(const struct ec_insn *insn, const struct ec_state *state
 {
     struct reference_scan *scan = data;
     const struct ec_machine *machine = ec_code_get_machine(scan->code);
-    if (insn->op == EC_OP_CALL && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED)
+    bool calls = insn->op == EC_OP_CALL || (insn->op == EC_OP_JUMP && ec_code_is_function(scan->code, insn->target));
+    if (calls && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED)
         taker_add(scan->use, insn->target, scan->label);
 }
 
 /* From behind the instruction that loads the label's address on. */
-static void reference_follow(struct reference_scan *scan, const struct ec_insn *insn, enum ec_secret_label label)
+static void reference_follow(struct reference_scan *scan, const struct reference *reference)
 {
-    if (scan->references++ >= REFERENCES_MAX) {
-        scan->use->exhausted = true;
-        return;
-    }
-    const struct ec_machine *machine = ec_code_get_machine(scan->code);
+    const struct ec_insn *insn = &reference->insn;
     struct ec_state state;
     ec_state_init(&state);
     struct ec_value tracked = {.kind = EC_VALUE_TRACKED};
-    if (insn->op == EC_OP_STORE_CONST && (insn->base == machine->stack || insn->base == machine->frame))
+    if (insn->op == EC_OP_STORE_CONST)
         state.slots[0] = (struct ec_state_slot){.value = tracked, .at = insn->displacement, .base = insn->base};
-    else if (insn->dst != EC_REG_NONE)
-        state.registers[insn->dst] = tracked;
     else
-        return;
-    scan->label = label;
-    scan->use->referenced |= 1u << label;
+        state.registers[insn->dst] = tracked;
+    scan->label = reference->label;
     if (!ec_flow_run(scan->code, insn->address + insn->length, &state, EC_JOIN_MAY, taker_visit, scan))
         scan->use->exhausted = true;
+}
+
+/* Twice: only after the first round is it known which jumps are calls in tail position. */
+static void references_follow(struct reference_scan *scan)
+{
+    for (int round = 0; round < 2; round++) {
+        g_array_set_size(scan->use->takers, 0);
+        for (size_t i = 0; i < scan->references->len && !scan->use->exhausted; i++)
+            reference_follow(scan, &g_array_index(scan->references, struct reference, i));
+    }
+}
+
+static void reference_add(struct reference_scan *scan, const struct ec_insn *insn, enum ec_secret_label label)
+{
+    const struct ec_machine *machine = ec_code_get_machine(scan->code);
+    bool on_stack = insn->base == machine->stack || insn->base == machine->frame;
+    if (insn->op == EC_OP_STORE_CONST ? !on_stack : insn->dst == EC_REG_NONE)
+        return;
+    struct reference reference = {*insn, label};
+    if (scan->references->len == REFERENCES_MAX)
+        scan->use->exhausted = true;
+    else
+        g_array_append_val(scan->references, reference);
+    scan->use->referenced |= 1u << label;
 }
 
 static const struct ec_label_place *place_find(const struct ec_label_strings *strings, uint64_t address)
@@ -186,7 +210,7 @@ static void x86_candidate(struct reference_scan *scan, uint64_t last, const stru
         struct ec_insn insn;
         if (ec_code_read(scan->code, last - back, &insn) && insn.length == back + 4 &&
             (insn.op == EC_OP_CONST || insn.op == EC_OP_STORE_CONST) && (uint64_t)insn.value == place->address)
-            reference_follow(scan, &insn, place->label);
+            reference_add(scan, &insn, place->label);
     }
 }
 
@@ -238,7 +262,7 @@ static bool arm64_scan(const uint8_t *piece, size_t len, uint64_t at, void *data
             if ((place->address & 0xfff) == low && candidate_count(scan) &&
                 ec_code_read(scan->code, address + i, &insn) && arm64_page(scan, &insn, &page) &&
                 page + low == place->address)
-                reference_follow(scan, &insn, place->label);
+                reference_add(scan, &insn, place->label);
         }
     }
     return !scan->use->exhausted;
@@ -255,6 +279,8 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
 {
     *ret_use = (struct ec_label_use){.takers = g_array_new(FALSE, FALSE, sizeof(struct ec_label_taker))};
     g_autofree struct reference_scan *scan = g_new0(struct reference_scan, 1);
+    g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(struct reference));
+    scan->references = references;
     scan->code = code;
     scan->strings = strings;
     scan->use = ret_use;
@@ -268,6 +294,7 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
         if (scan->segment->executable)
             ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, arm64 ? 0 : 3,
                               arm64 ? arm64_scan : x86_scan, scan);
+    references_follow(scan);
     g_array_sort(ret_use->takers, taker_compare);
     ret_use->exhausted |= ec_code_is_exhausted(code);
 }
