@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "handshake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BIT(label) (1u << EC_LABEL_##label)
+
+enum side { CLIENT, SERVER };
+
+static const struct ec_endpoint client = {{1}, 50000}, server = {{2}, 443};
+
+struct connection {
+    ec_handshakes *handshakes;
+    uint32_t sequence[2];
+};
+
+/* Shows one segment and returns what it needs. */
+static struct ec_need show(struct connection *connection, enum side side, const uint8_t *payload, size_t len)
+{
+    struct ec_segment segment = {.source = side == CLIENT ? client : server,
+                                 .destination = side == CLIENT ? server : client,
+                                 .sequence = connection->sequence[side],
+                                 .payload = payload,
+                                 .payload_len = len};
+    struct ec_need need;
+
+    connection->sequence[side] += (uint32_t)len;
+    ec_handshakes_inspect(connection->handshakes, &segment, &need);
+    return need;
+}
+
+/* A hello whose random is all `mark`; `extensions` with its 2-byte length. */
+static size_t make_hello(uint8_t *out, uint8_t type, uint8_t mark, const char *extensions, size_t extensions_len)
+{
+    size_t fixed = type == 1 ? 2 + 32 + 1 + 4 + 2 : 2 + 32 + 1 + 2 + 1, body = fixed + extensions_len;
+    uint8_t *at = out;
+
+    memcpy(at, (uint8_t[]){22, 3, 1, (uint8_t)((body + 4) >> 8), (uint8_t)(body + 4)}, 5);
+    memcpy(at + 5, (uint8_t[]){type, 0, (uint8_t)(body >> 8), (uint8_t)body, 3, 3}, 6);
+    memset(at + 11, mark, 32);
+    at += 43;
+    if (type == 1)
+        memcpy(at, "\0\0\x02\x13\x01\x01\0", 7); /* no session id, one suite, no compression */
+    else
+        memcpy(at, "\0\x13\x01\0", 4);
+    at += type == 1 ? 7 : 4;
+    memcpy(at, extensions, extensions_len);
+    return (size_t)(at - out) + extensions_len;
+}
+
+#define TLS13 "\0\x06\0\x2b\0\x02\x03\x04"
+#define EARLY "\0\x04\0\x2a\0\0"
+
+static struct ec_need show_hello(struct connection *connection, enum side side, uint8_t mark, const char *extensions,
+                                 size_t len)
+{
+    uint8_t hello[256];
+
+    return show(connection, side, hello, make_hello(hello, side == CLIENT ? 1 : 2, mark, extensions, len));
+}
+
+static struct ec_need show_record(struct connection *connection, enum side side, uint8_t type)
+{
+    const uint8_t record[] = {type, 3, 3, 0, 4, 9, 9, 9, 9};
+
+    return show(connection, side, record, sizeof(record));
+}
+
+static enum ec_secret_fate add(ec_handshakes *handshakes, const char *label, uint8_t mark, uint64_t time)
+{
+    struct ec_secret secret = {.secret_len = 32};
+
+    strcpy(secret.label, label);
+    memset(secret.client_random, mark, EC_RANDOM_LEN);
+    memset(secret.secret, 0x5e, 32);
+    return ec_handshakes_add_secret(handshakes, &secret, time);
+}
+
+static bool count(const struct ec_secret *secret, void *data)
+{
+    (void)secret;
+    ++*(unsigned *)data;
+    return true;
+}
+
+static void inspect_tls13_needs_each_secret_where_it_is_used(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct ec_need need;
+    (void)state;
+
+    assert_int_equal(show_hello(&connection, CLIENT, 7, TLS13, 8).labels, 0);
+    need = show_hello(&connection, SERVER, 8, TLS13, 8);
+    assert_int_equal(need.labels, BIT(CLIENT_HANDSHAKE) | BIT(SERVER_HANDSHAKE));
+    assert_int_equal(need.client_random[0], 7);
+    ec_handshakes_settle(connection.handshakes, &need);
+    assert_int_equal(show_record(&connection, SERVER, 20).labels, 0); /* compatibility ChangeCipherSpec */
+    need = show_record(&connection, SERVER, 23);
+    assert_int_equal(need.labels, BIT(SERVER_TRAFFIC_0));
+    assert_false(need.last);
+    ec_handshakes_settle(connection.handshakes, &need);
+    need = show_record(&connection, CLIENT, 23);
+    assert_int_equal(need.labels, BIT(CLIENT_TRAFFIC_0));
+    assert_true(need.last);
+    ec_handshakes_settle(connection.handshakes, &need);
+    assert_int_equal(show_record(&connection, CLIENT, 23).labels, 0); /* done: no longer followed */
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void inspect_tls12_needs_master_secret_at_change_cipher_spec(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct ec_need need;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, "", 0);
+    assert_int_equal(show_hello(&connection, SERVER, 2, "", 0).labels, 0);
+    assert_int_equal(show_record(&connection, CLIENT, 22).labels, 0);
+    need = show_record(&connection, CLIENT, 20);
+    assert_int_equal(need.labels, BIT(CLIENT_RANDOM));
+    assert_true(need.last);
+    ec_handshakes_settle(connection.handshakes, &need);
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void inspect_early_data_needs_early_secret(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, EARLY, 6);
+    assert_int_equal(show_record(&connection, CLIENT, 23).labels, BIT(CLIENT_EARLY));
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void inspect_record_cut_by_segments_stays_aligned(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    uint8_t record[400] = {23, 3, 3, 1, 0x8b}; /* 395 bytes follow; those in the middle look like a record */
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, TLS13, 8);
+    show_hello(&connection, SERVER, 2, TLS13, 8);
+    memcpy(record + 100, (uint8_t[]){22, 3, 3, 0, 1}, 5);
+    assert_int_equal(show(&connection, SERVER, record, 100).labels, BIT(SERVER_TRAFFIC_0));
+    assert_int_equal(show(&connection, SERVER, record + 100, 300).labels, 0); /* the rest of that record */
+    assert_int_equal(show_record(&connection, SERVER, 23).labels, BIT(SERVER_TRAFFIC_0));
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void get_missing_shrinks_as_secrets_come(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct ec_need need;
+    unsigned taken = 0;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 7, TLS13, 8);
+    need = show_hello(&connection, SERVER, 8, TLS13, 8);
+    assert_int_equal(add(connection.handshakes, "SERVER_HANDSHAKE_TRAFFIC_SECRET", 7, 1), EC_SECRET_KEPT);
+    assert_int_equal(ec_handshakes_get_missing(connection.handshakes, &need), BIT(CLIENT_HANDSHAKE));
+    assert_int_equal(add(connection.handshakes, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", 7, 2), EC_SECRET_KEPT);
+    assert_int_equal(ec_handshakes_get_missing(connection.handshakes, &need), 0);
+    ec_handshakes_take(connection.handshakes, need.client_random, count, &taken);
+    assert_int_equal(taken, 2);
+    ec_handshakes_take(connection.handshakes, need.client_random, count, &taken);
+    assert_int_equal(taken, 2);
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void add_secret_twice_is_duplicate(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    (void)state;
+
+    assert_int_equal(add(handshakes, "CLIENT_RANDOM", 1, 1), EC_SECRET_KEPT);
+    assert_int_equal(add(handshakes, "CLIENT_RANDOM", 1, 2), EC_SECRET_DUPLICATE);
+    assert_int_equal(add(handshakes, "CLIENT_RANDOM", 2, 3), EC_SECRET_KEPT);
+    assert_int_equal(add(handshakes, "NO_SUCH_LABEL", 3, 4), EC_SECRET_INVALID);
+}
+
+static void add_secret_after_its_packet_is_late_and_counted_without(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct ec_handshake_counts counts;
+    struct ec_need need;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, "", 0);
+    show_hello(&connection, SERVER, 2, "", 0);
+    need = show_record(&connection, CLIENT, 20);
+    ec_handshakes_settle(connection.handshakes, &need);
+    assert_int_equal(add(connection.handshakes, "CLIENT_RANDOM", 1, 9), EC_SECRET_LATE);
+    ec_handshakes_get_counts(connection.handshakes, &counts);
+    assert_int_equal(counts.seen, 1);
+    assert_int_equal(counts.with_secrets, 0);
+    assert_int_equal(counts.without_secrets, 1);
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void expire_hands_out_orphans_at_once_and_others_after_grace(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    unsigned taken = 0;
+    (void)state;
+
+    add(connection.handshakes, "CLIENT_RANDOM", 9, 1000);
+    ec_handshakes_expire(connection.handshakes, 1000, count, &taken);
+    assert_int_equal(taken, 0);
+    ec_handshakes_expire(connection.handshakes, 1001, count, &taken);
+    assert_int_equal(taken, 1);
+    show_hello(&connection, CLIENT, 1, "", 0);
+    add(connection.handshakes, "EXPORTER_SECRET", 1, 2000);
+    ec_handshakes_expire(connection.handshakes, 3000, count, &taken);
+    assert_int_equal(taken, 1);
+    ec_handshakes_expire(connection.handshakes, 2000 + 1000000000ull, count, &taken);
+    assert_int_equal(taken, 2);
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void inspect_many_hellos_stays_bounded(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct ec_handshake_counts counts;
+    (void)state;
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint8_t hello[256];
+        size_t len = make_hello(hello, 1, 0, "", 0);
+        struct ec_segment segment = {.source = client, .destination = server, .payload = hello, .payload_len = len};
+        struct ec_need need;
+
+        memcpy(hello + 11, &i, sizeof(i));
+        segment.source.port = (uint16_t)i;
+        segment.source.address[1] = (uint8_t)(i >> 16);
+        ec_handshakes_inspect(connection.handshakes, &segment, &need);
+    }
+    ec_handshakes_get_counts(connection.handshakes, &counts);
+    assert_int_equal(counts.seen, 20000);
+    ec_handshakes_free(connection.handshakes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inspect_tls13_needs_each_secret_where_it_is_used),
+        cmocka_unit_test(inspect_tls12_needs_master_secret_at_change_cipher_spec),
+        cmocka_unit_test(inspect_early_data_needs_early_secret),
+        cmocka_unit_test(inspect_record_cut_by_segments_stays_aligned),
+        cmocka_unit_test(get_missing_shrinks_as_secrets_come),
+        cmocka_unit_test(add_secret_twice_is_duplicate),
+        cmocka_unit_test(add_secret_after_its_packet_is_late_and_counted_without),
+        cmocka_unit_test(expire_hands_out_orphans_at_once_and_others_after_grace),
+        cmocka_unit_test(inspect_many_hellos_stays_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
