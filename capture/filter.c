@@ -7,7 +7,7 @@
 #include <pcap/pcap.h>
 #include <string.h>
 
-G_DEFINE_QUARK(ec - filter - error - quark, ec_filter_error)
+G_DEFINE_QUARK(ec_filter_error, ec_filter_error)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(pcap_t, pcap_close)
 
 _Static_assert(sizeof(struct bpf_insn) == sizeof(struct ec_classic_insn), "libpcap's instruction");

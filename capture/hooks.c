@@ -71,22 +71,3 @@ unsigned ec_hooks_get_count(const ec_hooks *hooks)
 {
     return hooks->count;
 }
-
-ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
-{
-    (void)find_points;
-    if (ret_unreadable)
-        *ret_unreadable = 0;
-    return NULL;
-}
-
-void ec_target_list_free(ec_target_list *list)
-{
-    (void)list;
-}
-
-GPtrArray *ec_target_list_get_processes(ec_target_list *list)
-{
-    (void)list;
-    return g_ptr_array_new();
-}

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK(ec - interface - error - quark, ec_interface_error)
+G_DEFINE_QUARK(ec_interface_error, ec_interface_error)
 
 /* ARPHRD_RAWIP, Linux 4.12; absent from some libc headers' copies */
 #ifndef ARPHRD_RAWIP

@@ -4,6 +4,9 @@
  * What could be hooked: the processes that map a TLS library, and the library files themselves,
  * told apart by (device, inode), opened through /proc/PID/map_files or /proc/PID/root so that other
  * mount namespaces and deleted files work.
+ *
+ * map_files needs CAP_CHECKPOINT_RESTORE (Linux 5.9) or CAP_SYS_ADMIN, and is the only way to a deleted
+ * file; root needs CAP_SYS_PTRACE for other users' processes. Process ids are those of the /proc that is mounted.
  */
 #include "hook-point.h"
 
@@ -11,37 +14,46 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* One library file. Owned by its ec_target_list. */
+/* One library file. Owned by its ec_target_list, which never drops one. */
 struct ec_library {
-    dev_t dev;
+    dev_t dev; /* of stat(2); if fd is -1, of /proc/PID/maps, which can differ */
     ino_t ino;
-    char *path; /* as mapped, in its process's mount namespace; " (deleted)" cut off */
-    int fd;     /* open, read only; -1 if it could not be opened */
-    bool hookable;
-    struct ec_hook_point point; /* if hookable */
-    char *reason;               /* if not hookable: why, one line */
+    char *path;                 /* as mapped, in its process's mount namespace; " (deleted)" cut off */
+    int fd;                     /* open, read only; -1 if it could not be opened */
+    bool hookable;              /* never without find_points */
+    struct ec_hook_point point; /* if hookable; `version` is the libcrypto's beside it if the file itself has none */
+    char *reason;               /* if not hookable: why, one line; NULL without find_points */
 };
 
 struct ec_process {
     uint32_t pid;
-    uint32_t uid;
-    char comm[16];
+    uint32_t uid;         /* real, as seen from our user namespace */
+    char comm[16];        /* of the thread group's leader; NUL-terminated */
     GPtrArray *libraries; /* of struct ec_library *, borrowed from the list; at least one */
 };
+
+enum ec_target_error { EC_TARGET_ERROR_OPEN };
+#define EC_TARGET_ERROR (ec_target_error_quark())
+GQuark ec_target_error_quark(void);
 
 typedef struct ec_target_list ec_target_list;
 /* Scans /proc once. Processes that vanish or may not be read are left out; `*ret_unreadable`
  * (may be NULL) counts the latter. `find_points`: also run ec_hook_point_find() per library. */
 ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable);
+/* Likewise, without looking at any process yet. */
+ec_target_list *ec_target_list_new_empty(bool find_points);
 void ec_target_list_free(ec_target_list *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_target_list, ec_target_list_free)
 GPtrArray *ec_target_list_get_processes(ec_target_list *list); /* of struct ec_process *, borrowed, by pid */
-GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_library *, borrowed */
-/* Adds one process's libraries (a new mapping); NULL if it maps none, has gone or can't be read. */
+GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_library *, borrowed, oldest first */
+/* Adds one process's libraries (a new mapping), or looks again at one that is in the list: pointers to its former
+ * ec_process are then void. NULL if it maps none, has gone or can't be read: it is then not in the list. */
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);
+/* Forgets a process that has ended, not its libraries. */
+void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
 /* Adds a library by path in our own mount namespace, e.g. --libssl or the system's default;
  * NULL with `error` if it can't be opened. Whether it can be hooked stands in it. */
 const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, GError **error);
-/* Adds the system's own libssl files (ld.so.cache's directories), so that the first process that
+/* Adds the system's own libssl files (ld.so's directories), so that the first process that
  * maps one after the start is covered. */
 void ec_target_list_add_defaults(ec_target_list *list);

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Scanning /proc must be quick: 10,000 processes within two seconds. Hence one buffer for all of maps, no FILE, a look
+ * at a line's last path component before anything else, and comm and status only of processes with a library.
+ *
+ * Every mapping is opened before it is known whether its file is in the list already: the device in maps is the
+ * superblock's, which btrfs subvolumes share while their inode numbers repeat; only fstat(2) tells files apart.
+ */
+#include "target.h"
+
+#include "descriptor.h"
+#include "library-path.h"
+#include "map-line.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+G_DEFINE_QUARK(ec_target_error, ec_target_error)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
+
+struct file_id {
+    uint64_t dev, ino;
+};
+
+struct ec_target_list {
+    bool find_points;
+    int proc_fd;
+    GPtrArray *processes; /* of struct ec_process *, by pid */
+    GPtrArray *libraries; /* of struct ec_library * */
+    GHashTable *by_file;  /* of struct file_id: struct ec_library *, borrowed */
+    GString *text;        /* the file of /proc that is being read */
+};
+
+/* ---- memory ---- */
+
+static void library_free(gpointer data)
+{
+    struct ec_library *library = data;
+
+    if (library->fd >= 0)
+        close(library->fd);
+    g_free(library->path);
+    g_free(library->reason);
+    g_free(library);
+}
+
+static void process_free(gpointer data)
+{
+    struct ec_process *process = data;
+
+    g_ptr_array_unref(process->libraries);
+    g_free(process);
+}
+
+static guint file_id_hash(gconstpointer key)
+{
+    const struct file_id *id = key;
+
+    return (guint)(id->ino ^ id->ino >> 32 ^ id->dev * 0x9e3779b1u);
+}
+
+static gboolean file_id_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(struct file_id)) == 0;
+}
+
+ec_target_list *ec_target_list_new_empty(bool find_points)
+{
+    ec_target_list *list = g_new0(ec_target_list, 1);
+
+    list->find_points = find_points;
+    list->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    list->processes = g_ptr_array_new_with_free_func(process_free);
+    list->libraries = g_ptr_array_new_with_free_func(library_free);
+    list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
+    list->text = g_string_sized_new(1 << 16);
+    return list;
+}
+
+void ec_target_list_free(ec_target_list *list)
+{
+    if (list == NULL)
+        return;
+    if (list->proc_fd >= 0)
+        close(list->proc_fd);
+    g_ptr_array_unref(list->processes);
+    g_hash_table_unref(list->by_file);
+    g_ptr_array_unref(list->libraries);
+    g_string_free(list->text, TRUE);
+    g_free(list);
+}
+
+GPtrArray *ec_target_list_get_processes(ec_target_list *list)
+{
+    return list->processes;
+}
+
+GPtrArray *ec_target_list_get_libraries(ec_target_list *list)
+{
+    return list->libraries;
+}
+
+/* ---- libraries ---- */
+
+static struct ec_library *library_add(ec_target_list *list, dev_t dev, ino_t ino, char *path_to_take)
+{
+    struct ec_library *library = g_new0(struct ec_library, 1);
+    struct file_id *id = g_new(struct file_id, 1);
+
+    *id = (struct file_id){.dev = dev, .ino = ino};
+    library->dev = dev;
+    library->ino = ino;
+    library->path = path_to_take;
+    library->fd = -1;
+    g_ptr_array_add(list->libraries, library);
+    g_hash_table_replace(list->by_file, id, library);
+    return library;
+}
+
+static struct ec_library *library_find(const ec_target_list *list, dev_t dev, ino_t ino)
+{
+    const struct file_id id = {.dev = dev, .ino = ino};
+
+    return g_hash_table_lookup(list->by_file, &id);
+}
+
+/* `root`: of the mount namespace that `library->path` is of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that
+ * goes with it, or -1. */
+static void library_inspect(struct ec_library *library, const char *root, int crypto_fd)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
+
+    library->hookable = ec_hook_point_find(library->fd, debug_fd, &library->point, &error);
+    if (!library->hookable)
+        library->reason = g_strdup(error->message);
+    else if (library->point.version[0] == '\0' && crypto_fd >= 0)
+        ec_library_version_find(crypto_fd, library->point.version);
+}
+
+/* ---- mappings ---- */
+
+/* A line of maps, kept while others are looked at. */
+struct mapping {
+    struct ec_map_line line;
+    char *path; /* the name to open it by under the process's root: line.path as the file is called */
+};
+
+static void mapping_clear(gpointer data)
+{
+    g_free(((struct mapping *)data)->path);
+}
+
+/* The file's name out of a line of maps: a newline is written \012 there (seq_file_path in fs/proc/task_mmu.c). */
+static char *path_unescape(const char *path, size_t len)
+{
+    g_autofree char *escaped = g_strndup(path, len);
+    g_auto(GStrv) parts = g_strsplit(escaped, "\\012", -1);
+
+    return g_strjoinv("\n", parts);
+}
+
+static bool file_is_overlay(int fd)
+{
+    struct statfs filesystem;
+
+    return fstatfs(fd, &filesystem) == 0 && filesystem.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+/* By its name in the process's mount namespace: may by now be another file's. An overlay shows the lower file's number
+ * in maps and one of its own to stat. */
+static int mapping_open_by_name(const ec_target_list *list, uint32_t pid, const struct mapping *mapping)
+{
+    g_autofree char *path = g_strdup_printf("%u/root%s", pid, mapping->path);
+    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return -1;
+    if (status.st_ino != mapping->line.ino && !file_is_overlay(fd)) {
+        errno = ESTALE;
+        return -1;
+    }
+    return ec_fd_steal(&fd);
+}
+
+/* Opens the mapped file itself; -1 with errno. */
+static int mapping_open(const ec_target_list *list, uint32_t pid, const struct mapping *mapping,
+                        struct stat *ret_status)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "%u/map_files/%" PRIx64 "-%" PRIx64, pid, mapping->line.start, mapping->line.end);
+    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        fd = mapping_open_by_name(list, pid, mapping);
+    if (fd < 0 || fstat(fd, ret_status) != 0)
+        return -1;
+    if (!S_ISREG(ret_status->st_mode)) {
+        errno = ENODEV;
+        return -1;
+    }
+    return ec_fd_steal(&fd);
+}
+
+/* The libcrypto that a process maps beside this libssl: what follows the name's first part is alike ("libssl.so.3",
+ * "libcrypto.so.3"); else whichever there is. */
+static int crypto_open(const ec_target_list *list, uint32_t pid, const char *library_path, GArray *cryptos)
+{
+    const char *suffix = strstr(strrchr(library_path, '/'), ".so");
+    const struct mapping *best = NULL;
+    struct stat status;
+
+    for (guint i = 0; i < cryptos->len; i++) {
+        const struct mapping *mapping = &g_array_index(cryptos, struct mapping, i);
+        if (best == NULL || (suffix != NULL && g_str_has_suffix(mapping->path, suffix)))
+            best = mapping;
+    }
+    return best != NULL ? mapping_open(list, pid, best, &status) : -1;
+}
+
+static struct ec_library *library_add_unopened(ec_target_list *list, const struct mapping *mapping, int reason)
+{
+    const dev_t dev = makedev(mapping->line.major, mapping->line.minor);
+    struct ec_library *library = library_find(list, dev, mapping->line.ino);
+
+    if (library != NULL)
+        return library;
+    library = library_add(list, dev, mapping->line.ino, g_strdup(mapping->path));
+    if (!list->find_points)
+        return library;
+    if (mapping->line.deleted || reason == ESTALE)
+        library->reason =
+            g_strdup_printf("the file has been replaced or deleted since it was mapped, and can't be "
+                            "opened any more (%s): run with cap_checkpoint_restore, or restart the process",
+                            g_strerror(reason));
+    else
+        library->reason = g_strdup_printf("its file can't be opened (%s): run with cap_sys_ptrace and "
+                                          "cap_checkpoint_restore",
+                                          g_strerror(reason));
+    return library;
+}
+
+/* The library of this mapping, new or known; NULL if the process has gone. */
+static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid, const struct mapping *mapping,
+                                              GArray *cryptos)
+{
+    struct stat status;
+    g_auto(ec_fd) fd = mapping_open(list, pid, mapping, &status);
+
+    if (fd < 0) {
+        int reason = errno;
+        char path[32];
+        snprintf(path, sizeof(path), "%u/comm", pid);
+        return faccessat(list->proc_fd, path, F_OK, 0) == 0 ? library_add_unopened(list, mapping, reason) : NULL;
+    }
+    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
+    if (library != NULL)
+        return library;
+    library = library_add(list, status.st_dev, status.st_ino, g_strdup(mapping->path));
+    library->fd = ec_fd_steal(&fd);
+    if (list->find_points) {
+        g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
+        g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
+        library_inspect(library, root, crypto_fd);
+    }
+    return library;
+}
+
+/* ---- processes ---- */
+
+enum scan_result { SCAN_FOUND, SCAN_NOTHING, SCAN_UNREADABLE };
+
+/* Reads a file of /proc/PID to its end into list->text. */
+static enum scan_result text_read(ec_target_list *list, uint32_t pid, const char *name)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "%u/%s", pid, name);
+    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC);
+    g_string_truncate(list->text, 0);
+    while (fd >= 0) {
+        const gsize len = list->text->len, room = 1 << 16;
+        g_string_set_size(list->text, len + room);
+        ssize_t n = read(fd, list->text->str + len, room);
+        g_string_truncate(list->text, len + (n > 0 ? (gsize)n : 0));
+        if (n == 0)
+            return SCAN_FOUND;
+        if (n < 0 && errno != EINTR)
+            break;
+    }
+    return errno == EACCES || errno == EPERM ? SCAN_UNREADABLE : SCAN_NOTHING;
+}
+
+static bool mapping_is_known(GArray *mappings, const struct ec_map_line *line)
+{
+    for (guint i = 0; i < mappings->len; i++) {
+        const struct ec_map_line *known = &g_array_index(mappings, struct mapping, i).line;
+        if (known->ino == line->ino && known->major == line->major && known->minor == line->minor)
+            return true;
+    }
+    return false;
+}
+
+static void line_take(const char *text, size_t len, GArray *libraries, GArray *cryptos)
+{
+    struct mapping mapping = {0};
+    const bool is_crypto = ec_library_name_match_crypto(text, len);
+    GArray *mappings = is_crypto ? cryptos : libraries;
+
+    if (!is_crypto && !ec_library_name_match(text, len))
+        return;
+    if (!ec_map_line_parse(text, len, &mapping.line) || !mapping.line.executable ||
+        mapping_is_known(mappings, &mapping.line))
+        return;
+    mapping.path = path_unescape(mapping.line.path, mapping.line.path_len);
+    g_array_append_val(mappings, mapping);
+}
+
+/* Splits list->text, a process's maps. */
+static void maps_take(const ec_target_list *list, GArray *libraries, GArray *cryptos)
+{
+    const char *at = list->text->str, *end = at + list->text->len;
+
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *line_end = newline != NULL ? newline : end;
+        line_take(at, (size_t)(line_end - at), libraries, cryptos);
+        at = line_end + 1;
+    }
+}
+
+static bool process_read_identity(ec_target_list *list, struct ec_process *process)
+{
+    if (text_read(list, process->pid, "comm") != SCAN_FOUND)
+        return false;
+    g_strlcpy(process->comm, g_strchomp(list->text->str), sizeof(process->comm));
+    if (text_read(list, process->pid, "status") != SCAN_FOUND)
+        return false;
+    const char *uid = strstr(list->text->str, "\nUid:\t");
+    if (uid == NULL)
+        return false;
+    process->uid = (uint32_t)g_ascii_strtoull(uid + 6, NULL, 10);
+    return true;
+}
+
+static struct ec_process *process_new(ec_target_list *list, uint32_t pid, GArray *mappings, GArray *cryptos)
+{
+    struct ec_process *process = g_new0(struct ec_process, 1);
+
+    process->pid = pid;
+    process->libraries = g_ptr_array_new();
+    for (guint i = 0; i < mappings->len; i++) {
+        struct ec_library *library =
+            mapping_get_library(list, pid, &g_array_index(mappings, struct mapping, i), cryptos);
+        if (library != NULL && !g_ptr_array_find(process->libraries, library, NULL))
+            g_ptr_array_add(process->libraries, library);
+    }
+    if (process->libraries->len > 0 && process_read_identity(list, process))
+        return process;
+    process_free(process);
+    return NULL;
+}
+
+/* *ret_process: NULL unless SCAN_FOUND. */
+static enum scan_result process_scan(ec_target_list *list, uint32_t pid, struct ec_process **ret_process)
+{
+    enum scan_result result = text_read(list, pid, "maps");
+
+    *ret_process = NULL;
+    if (result != SCAN_FOUND)
+        return result;
+    g_autoptr(GArray) mappings = g_array_new(FALSE, FALSE, sizeof(struct mapping));
+    g_autoptr(GArray) cryptos = g_array_new(FALSE, FALSE, sizeof(struct mapping));
+    g_array_set_clear_func(mappings, mapping_clear);
+    g_array_set_clear_func(cryptos, mapping_clear);
+    maps_take(list, mappings, cryptos);
+    if (mappings->len > 0)
+        *ret_process = process_new(list, pid, mappings, cryptos);
+    return *ret_process != NULL ? SCAN_FOUND : SCAN_NOTHING;
+}
+
+/* Where the process stands or, if it is not in the list, belongs. */
+static guint process_position(const ec_target_list *list, uint32_t pid)
+{
+    guint low = 0, high = list->processes->len;
+
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        const struct ec_process *process = g_ptr_array_index(list->processes, middle);
+        if (process->pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void ec_target_list_remove_process(ec_target_list *list, uint32_t pid)
+{
+    guint position = process_position(list, pid);
+
+    if (position < list->processes->len &&
+        ((const struct ec_process *)g_ptr_array_index(list->processes, position))->pid == pid)
+        g_ptr_array_remove_index(list->processes, position);
+}
+
+static enum scan_result process_add(ec_target_list *list, uint32_t pid, const struct ec_process **ret_process)
+{
+    struct ec_process *process = NULL;
+    enum scan_result result = process_scan(list, pid, &process);
+
+    ec_target_list_remove_process(list, pid);
+    if (process != NULL)
+        g_ptr_array_insert(list->processes, (gint)process_position(list, pid), process);
+    *ret_process = process;
+    return result;
+}
+
+const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid)
+{
+    const struct ec_process *process = NULL;
+
+    process_add(list, pid, &process);
+    return process;
+}
+
+ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
+{
+    ec_target_list *list = ec_target_list_new_empty(find_points);
+    g_autoptr(DIR) proc = opendir("/proc");
+    const struct ec_process *process = NULL;
+    unsigned unreadable = 0;
+    struct dirent *entry;
+
+    while (proc != NULL && (entry = readdir(proc)) != NULL) {
+        guint64 pid = 0;
+        if (g_ascii_string_to_unsigned(entry->d_name, 10, 1, UINT32_MAX, &pid, NULL) &&
+            process_add(list, (uint32_t)pid, &process) == SCAN_UNREADABLE)
+            unreadable++;
+    }
+    if (ret_unreadable != NULL)
+        *ret_unreadable = unreadable;
+    return list;
+}
+
+/* ---- files by name ---- */
+
+/* The libcrypto in the same directory whose name goes with this libssl's; -1 if there is none. */
+static int crypto_open_beside(const char *library_path)
+{
+    g_autofree char *directory = g_path_get_dirname(library_path);
+    g_autofree char *name = g_path_get_basename(library_path);
+
+    if (!g_str_has_prefix(name, "libssl"))
+        return -1;
+    g_autofree char *path = g_strdup_printf("%s/libcrypto%s", directory, name + strlen("libssl"));
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, GError **error)
+{
+    g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN, "%s can't be opened: %s", path, g_strerror(errno));
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN, "%s is no file: give the path of a library", path);
+        return NULL;
+    }
+    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
+    if (library != NULL)
+        return library;
+    library = library_add(list, status.st_dev, status.st_ino, g_strdup(path));
+    library->fd = ec_fd_steal(&fd);
+    if (list->find_points) {
+        g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
+        library_inspect(library, "", crypto_fd);
+    }
+    return library;
+}
+
+static void default_add(const char *path, void *data)
+{
+    ec_target_list_add_path(data, path, NULL);
+}
+
+void ec_target_list_add_defaults(ec_target_list *list)
+{
+    ec_library_path_foreach(default_add, list);
+}
