@@ -66,11 +66,6 @@ static guint hash_endpoint(const struct ec_endpoint *endpoint)
                       sizeof(endpoint->port));
 }
 
-static bool equal_endpoint(const struct ec_endpoint *a, const struct ec_endpoint *b)
-{
-    return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
-}
-
 /* Symmetric, so that a segment of either direction finds its flow. */
 static guint hash_flow(gconstpointer key)
 {
@@ -83,8 +78,8 @@ static gboolean equal_flow(gconstpointer left, gconstpointer right)
 {
     const struct flow *a = left, *b = right;
 
-    return (equal_endpoint(&a->client, &b->client) && equal_endpoint(&a->server, &b->server)) ||
-           (equal_endpoint(&a->client, &b->server) && equal_endpoint(&a->server, &b->client));
+    return (ec_endpoint_equal(&a->client, &b->client) && ec_endpoint_equal(&a->server, &b->server)) ||
+           (ec_endpoint_equal(&a->client, &b->server) && ec_endpoint_equal(&a->server, &b->client));
 }
 
 static guint hash_random(gconstpointer key)
@@ -311,7 +306,7 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
         flow_remove(handshakes, flow, false);
         return;
     }
-    side = equal_endpoint(&segment->source, &flow->client) ? CLIENT : SERVER;
+    side = ec_endpoint_equal(&segment->source, &flow->client) ? CLIENT : SERVER;
     if (segment->payload_len == 0 || !find_record(flow, side, segment, &skip))
         return;
     ec_tls_record_peek(segment->payload, segment->payload_len, skip, &peek);

@@ -11,7 +11,10 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h, Linux 6.6 (commit e420bed02507); older headers lack them. */
@@ -193,22 +196,37 @@ static bool attach_tracing(ec_kernel *kernel, struct bpf_program *program, GErro
     return fail(error, EC_SESSION_ERROR_KERNEL, errno, what, "this kernel lacks what names the process of a packet");
 }
 
+/* The root of the cgroup2 hierarchy: where it is mounted, else (CAP_SYS_ADMIN) a mount that nobody sees. */
+static int open_cgroup(void)
+{
+    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    int context, fd;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
+        struct statfs status;
+
+        if (statfs(roots[i], &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC)
+            return open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    context = fsopen("cgroup2", FSOPEN_CLOEXEC);
+    if (context < 0)
+        return -1;
+    fd = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -1 : fsmount(context, FSMOUNT_CLOEXEC, 0);
+    close(context);
+    return fd;
+}
+
 /* Optional: with it a socket has its owner before its first packet even if it only ever receives UDP. */
 static void attach_cgroup(ec_kernel *kernel)
 {
-    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    int fd = open_cgroup();
+    bool attached =
+        fd >= 0 && keep_link(kernel, bpf_program__attach_cgroup(kernel->skeleton->progs.ec_owner_create, fd));
 
-    for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
-        int fd = open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool attached =
-            fd >= 0 && keep_link(kernel, bpf_program__attach_cgroup(kernel->skeleton->progs.ec_owner_create, fd));
-
-        if (fd >= 0)
-            close(fd);
-        if (attached)
-            return;
-    }
-    ec_log_info("no cgroup2 to attach to: the first packets of receive-only UDP sockets will lack their process");
+    if (fd >= 0)
+        close(fd);
+    if (!attached)
+        ec_log_info("no cgroup2 to attach to: the first packets of receive-only UDP sockets will lack their process");
 }
 
 /* One pass over every task's files. */

@@ -14,6 +14,11 @@ struct rest {
     size_t len;
 };
 
+bool ec_endpoint_equal(const struct ec_endpoint *a, const struct ec_endpoint *b)
+{
+    return a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
+}
+
 static uint16_t get_u16(const uint8_t *data)
 {
     return (uint16_t)(data[0] << 8 | data[1]);

@@ -12,6 +12,8 @@ struct ec_endpoint {
     uint16_t port;
 };
 
+bool ec_endpoint_equal(const struct ec_endpoint *a, const struct ec_endpoint *b);
+
 enum ec_tcp_flag { EC_TCP_FIN = 1, EC_TCP_SYN = 2, EC_TCP_RST = 4 };
 
 struct ec_segment {

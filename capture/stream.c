@@ -17,6 +17,8 @@
 #define OWNER_WAIT_NS 20000000ull
 /* A process whose secrets failed to come so often in a row isn't waited for until one comes. */
 #define MISSES_MAX 3
+/* An end that has sent something later has derived what it ever will; how long its secrets take to reach us. */
+#define MOVED_ON_NS 20000000ull
 /* IEEE 802.1Q 9.4: TPID and TCI; bytes */
 #define VLAN_TAG_LEN 4
 
@@ -35,6 +37,9 @@ struct head {
     uint32_t caplen, len;
     guint interface;
     bool accepted;
+    struct ec_segment segment; /* if need.labels */
+    size_t scanned;            /* so many packets of the queue, itself included, have been looked through */
+    uint64_t moved_on;         /* when an end that owes secrets was seen to go on without them; 0: not yet */
 };
 
 struct ec_stream {
@@ -304,18 +309,18 @@ static bool passes_capture_filter(const ec_stream *stream, int linktype)
 static void inspect_head(ec_stream *stream, const struct ec_packet *packet)
 {
     struct head *head = &stream->head;
-    struct ec_segment segment;
     int linktype;
 
-    *head = (struct head){.packet = packet, .data = packet->data, .caplen = packet->caplen, .len = packet->len};
+    *head = (struct head){
+        .packet = packet, .data = packet->data, .caplen = packet->caplen, .len = packet->len, .scanned = 1};
     if (!find_interface(stream, packet->ifindex, &head->interface))
         return;
     linktype = g_array_index(stream->interfaces, struct interface, head->interface).view.linktype;
     if (packet->flags & EC_PACKET_VLAN)
         insert_tag(stream, packet);
     head->accepted = passes_capture_filter(stream, linktype);
-    if (head->accepted && ec_segment_parse(linktype, head->data, head->caplen, &segment))
-        ec_handshakes_inspect(stream->handshakes, &segment, &head->need);
+    if (head->accepted && ec_segment_parse(linktype, head->data, head->caplen, &head->segment))
+        ec_handshakes_inspect(stream->handshakes, &head->segment, &head->need);
 }
 
 /* Whether this end's process will give the secrets that are missing. */
@@ -345,10 +350,49 @@ static bool is_crowded(const ec_stream *stream)
     return ec_ring_get_fill(stream->packets) > stream->config.packets_size / 2;
 }
 
+/* Of the same connection, from an end that owes secrets, with something to say. */
+static bool shows_progress(const ec_stream *stream, const struct ec_packet *packet, bool source_owes,
+                           bool destination_owes)
+{
+    const struct ec_segment *held = &stream->head.segment;
+    struct ec_segment segment;
+    guint interface;
+    int linktype;
+
+    if (!find_interface(stream, packet->ifindex, &interface))
+        return false;
+    linktype = g_array_index(stream->interfaces, struct interface, interface).view.linktype;
+    if (!ec_segment_parse(linktype, packet->data, packet->caplen, &segment))
+        return false;
+    if (segment.payload_len == 0 && !(segment.flags & (EC_TCP_FIN | EC_TCP_RST)))
+        return false;
+    return (source_owes && ec_endpoint_equal(&segment.source, &held->source) &&
+            ec_endpoint_equal(&segment.destination, &held->destination)) ||
+           (destination_owes && ec_endpoint_equal(&segment.source, &held->destination) &&
+            ec_endpoint_equal(&segment.destination, &held->source));
+}
+
+/*
+ * Whether an end that owes the secrets has gone on without: a handshake that was broken off, or a library in the
+ * process that isn't the hooked one. Then the full hold time would be waited in vain.
+ */
+static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uint64_t now)
+{
+    struct head *head = &stream->head;
+    bool out = head->packet->direction == EC_DIRECTION_OUT;
+    const struct ec_packet *packet;
+
+    for (; !head->moved_on && (packet = ec_queue_get(stream->queue, head->scanned)); head->scanned++)
+        if (shows_progress(stream, packet, out ? owner_owes : peer_owes, out ? peer_owes : owner_owes))
+            head->moved_on = packet->record.time;
+    return head->moved_on && now > head->moved_on + MOVED_ON_NS;
+}
+
 static bool must_wait(ec_stream *stream, uint64_t now)
 {
     const struct ec_packet *packet = stream->head.packet;
     const struct ec_owner *owner, *peer;
+    bool owner_owes, peer_owes;
 
     if (!stream->head.accepted)
         return false;
@@ -358,14 +402,16 @@ static bool must_wait(ec_stream *stream, uint64_t now)
         return false;
     owner = find_owner(stream, &packet->owner, packet->cookie);
     peer = find_owner(stream, &packet->peer, packet->peer_cookie);
-    if (!may_give_secrets(stream, owner) && !may_give_secrets(stream, peer))
+    owner_owes = may_give_secrets(stream, owner);
+    peer_owes = may_give_secrets(stream, peer);
+    if (!owner_owes && !peer_owes)
         return false;
-    if (now < packet->record.time + stream->config.hold_ns) {
-        if (!is_crowded(stream))
-            return true;
+    if (is_crowded(stream)) {
         stream->statistics.drop_queue++;
         return false;
     }
+    if (now < packet->record.time + stream->config.hold_ns && !has_moved_on(stream, owner_owes, peer_owes, now))
+        return true;
     count_miss(stream, owner);
     count_miss(stream, peer);
     return false;

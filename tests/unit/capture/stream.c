@@ -277,6 +277,22 @@ static void pump_deadline_passed_goes_on_and_counts_late(void **state)
     close_stream(fixture);
 }
 
+static void pump_end_that_moved_on_is_not_waited_for_any_longer(void **state)
+{
+    struct fixture *fixture = open_stream((struct ec_stream_config){.hold_ns = 100000 * MS});
+    uint64_t base = now() - 100 * MS;
+    (void)state;
+
+    put_handshake(fixture, base);
+    put_marked(fixture, 'z', base + 5);
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_HOLDING);
+    /* The packets came in at the end that owes the secret: its answer. */
+    put_segment(fixture, false, sizeof(SERVER_HELLO) - 1, base + 10, CHANGE_CIPHER_SPEC, 6);
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY);
+    assert_int_equal(fixture->sink->n_packets, 5);
+    close_stream(fixture);
+}
+
 static void pump_unhooked_process_is_not_waited_for(void **state)
 {
     struct fixture *fixture = open_stream((struct ec_stream_config){.hold_ns = 10000 * MS});
@@ -416,6 +432,7 @@ int main(void)
         cmocka_unit_test(pump_secret_known_stands_right_before_its_packet),
         cmocka_unit_test(pump_packet_without_its_secret_waits_and_all_behind_it),
         cmocka_unit_test(pump_deadline_passed_goes_on_and_counts_late),
+        cmocka_unit_test(pump_end_that_moved_on_is_not_waited_for_any_longer),
         cmocka_unit_test(pump_unhooked_process_is_not_waited_for),
         cmocka_unit_test(pump_crowded_ring_releases_early),
         cmocka_unit_test(pump_owner_by_cookie_is_found),
