@@ -24,8 +24,8 @@ static bool keylog_secret(struct ec_sink *sink, const struct ec_secret *secret, 
 {
     struct keylog_sink *self = keylog_from_sink(sink);
     char line[EC_KEYLOG_LINE_LEN];
-    const struct iovec part = {.iov_base = line, .iov_len = ec_keylog_line_format(secret, line)};
-    bool ok = ec_output_write(self->output, &part, 1, error);
+    size_t len = ec_keylog_line_format(secret, line);
+    bool ok = ec_output_write(self->output, line, len, error);
 
     explicit_bzero(line, sizeof(line));
     return ok;

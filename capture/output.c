@@ -21,7 +21,6 @@
 #define WAIT_STEP 100
 /* ms that a reader may take nothing once the capture is to end. */
 #define HURRY_PATIENCE 2000
-#define PARTS_MAX 5
 
 struct ec_output {
     int fd;
@@ -188,71 +187,50 @@ static int output_wait(ec_output *output)
     return output->idle > HURRY_PATIENCE ? ETIMEDOUT : 0;
 }
 
-/* Takes `written` bytes off the front of `parts`; returns the number of parts that are done. */
-static unsigned output_advance(struct iovec *parts, unsigned n_parts, size_t written)
-{
-    unsigned done = 0;
-
-    while (done < n_parts && written >= parts[done].iov_len)
-        written -= parts[done++].iov_len;
-    if (done < n_parts) {
-        parts[done].iov_base = (char *)parts[done].iov_base + written;
-        parts[done].iov_len -= written;
-    }
-    return done;
-}
-
 /* Returns 0 or an errno; `*ret_written` counts what went out in either case. */
-static int output_write_all(ec_output *output, struct iovec *parts, unsigned n_parts, size_t *ret_written)
+static int output_write_all(ec_output *output, const char *data, size_t len, size_t *ret_written)
 {
-    unsigned done = output_advance(parts, n_parts, 0);
+    size_t done = 0;
+    int code = 0;
 
-    while (done < n_parts) {
-        ssize_t written = writev(output->fd, parts + done, (int)(n_parts - done));
-        int code = 0;
+    while (done < len && code == 0) {
+        ssize_t written = write(output->fd, data + done, len - done);
 
         if (written >= 0) {
-            *ret_written += (size_t)written;
+            done += (size_t)written;
             output->idle = 0;
-            done += output_advance(parts + done, n_parts - done, (size_t)written);
         } else if (errno == EAGAIN) {
             code = output_wait(output);
         } else if (errno != EINTR) {
             code = errno;
         }
-        if (code)
-            return code;
     }
-    return 0;
+    *ret_written = done;
+    return code;
 }
 
-/* Cuts a regular file back to the last whole unit of a write that broke off after `written` bytes. */
-static void output_cut(ec_output *output, const struct iovec *first, size_t written)
+/* Takes the last `excess` bytes off a regular file. If this fails too, the first error is still the one
+ * to report. */
+static void output_cut(ec_output *output, size_t excess)
 {
-    size_t keep = output->whole(first->iov_base, MIN(written, first->iov_len));
-    off_t end = lseek(output->fd, 0, SEEK_CUR);
+    off_t end = lseek(output->fd, 0, SEEK_CUR) - (off_t)excess;
 
-    /* If this fails too, the first error is still the one to report. */
-    if (end < 0 || ftruncate(output->fd, end - (off_t)(written - keep)) < 0)
-        return;
-    (void)lseek(output->fd, end - (off_t)(written - keep), SEEK_SET);
+    if (end >= 0 && ftruncate(output->fd, end) == 0)
+        (void)lseek(output->fd, end, SEEK_SET);
 }
 
-bool ec_output_write(ec_output *output, const struct iovec *parts, unsigned n_parts, GError **error)
+bool ec_output_write(ec_output *output, const void *data, size_t len, GError **error)
 {
-    struct iovec rest[PARTS_MAX];
-    size_t written = 0;
+    size_t written;
     int code;
 
-    g_assert(n_parts >= 1 && n_parts <= PARTS_MAX);
     if (output->failure)
         return output_fail(output, error);
-    memcpy(rest, parts, n_parts * sizeof(*parts));
-    code = output_write_all(output, rest, n_parts, &written);
+    code = output_write_all(output, data, len, &written);
     if (code == 0)
         return true;
     if (S_ISREG(output->type))
-        output_cut(output, parts, written);
+        output_cut(output, written - output->whole(data, written));
     output_set_failure(output, code);
     return output_fail(output, error);
 }

@@ -8,7 +8,6 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/uio.h>
 
 /*
  * Opens `path` for a sink; returns a descriptor, or -1 with `error`. "-" and "/dev/stdout" are
@@ -29,13 +28,12 @@ void ec_output_free(ec_output *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_output, ec_output_free)
 
 /*
- * Writes all of `parts`: parts[0] is a run of whole units, the others together are one more unit.
- * Waits while the reader of a pipe is slow; after SIGINT or SIGTERM (pending, blocked) or
- * ec_output_set_hurry() it waits only until the reader has taken nothing for two seconds.
- * Errors (EC_SINK_ERROR): READER_GONE; WRITE, a regular file then ends with the last unit that
- * was written whole. Once it has failed it fails always, with the same error.
+ * Writes all of `data`, a run of whole units. Waits while the reader of a pipe is slow; after SIGINT or SIGTERM
+ * (pending, blocked) or ec_output_set_hurry() it waits only until the reader has taken nothing for two seconds. Errors
+ * (EC_SINK_ERROR): READER_GONE; WRITE, a regular file then ends with the last unit that was written whole. Once it has
+ * failed it fails always, with the same error.
  */
-bool ec_output_write(ec_output *output, const struct iovec *parts, unsigned n_parts, GError **error);
+bool ec_output_write(ec_output *output, const void *data, size_t len, GError **error);
 void ec_output_set_hurry(ec_output *output);
 /* A write has failed: there is no use in flushing, and the error has been told. */
 bool ec_output_has_failed(const ec_output *output);

@@ -122,24 +122,6 @@ bool ec_block_patch(uint8_t *data, size_t len)
     return true;
 }
 
-bool ec_block_open(uint8_t *block, size_t len, uint32_t caplen, size_t *ret_head, size_t *ret_pad)
-{
-    struct packet_block packet;
-
-    if (caplen > EC_BLOCK_MAX || len < sizeof(packet) + sizeof(uint32_t) || block_get_len(block, len) != len)
-        return false;
-    memcpy(&packet, block, sizeof(packet));
-    if (packet.header.type != EC_BLOCK_ENHANCED_PACKET || packet.caplen != 0)
-        return false;
-    packet.header.total_len += (uint32_t)pad4(caplen);
-    packet.caplen = caplen;
-    memcpy(block, &packet, sizeof(packet));
-    memcpy(block + len - sizeof(uint32_t), &packet.header.total_len, sizeof(uint32_t));
-    *ret_head = sizeof(packet);
-    *ret_pad = pad4(caplen) - caplen;
-    return true;
-}
-
 uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid)
 {
     const uint32_t ids[2] = {pid, tid};

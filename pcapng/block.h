@@ -42,12 +42,6 @@ size_t ec_block_whole(const void *data, size_t len);
  * at the first one that is malformed, if it doesn't. */
 bool ec_block_patch(uint8_t *data, size_t len);
 
-/* Turns one packet block that wiretap wrote without data (captured length 0, options behind) into the
- * block of a packet of `caplen` bytes, to be laid between its fixed part and its options. False if it
- * is no such block. `*ret_head` is the length of the fixed part; `*ret_pad` the zero bytes that have
- * to follow the data. */
-bool ec_block_open(uint8_t *block, size_t len, uint32_t caplen, size_t *ret_head, size_t *ret_pad);
-
 /* The value of CARRIER_8 that becomes {pid, tid}. */
 uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid);
 

@@ -77,15 +77,12 @@ static bool pcap_interface(struct ec_sink *sink, const struct ec_sink_interface 
 static bool pcap_flush(struct ec_sink *sink, GError **error)
 {
     struct pcap_sink *self = pcap_from_sink(sink);
-    struct iovec part;
     uint8_t *data;
+    size_t len;
 
     if (!self->encoder || ec_encoder_is_empty(self->encoder))
         return true;
-    if (!ec_encoder_take(self->encoder, &data, &part.iov_len, error))
-        return false;
-    part.iov_base = data;
-    return ec_output_write(self->output, &part, 1, error);
+    return ec_encoder_take(self->encoder, &data, &len, error) && ec_output_write(self->output, data, len, error);
 }
 
 static bool pcap_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)

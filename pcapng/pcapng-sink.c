@@ -3,8 +3,7 @@
  * wiretap writes the section, the interfaces and the packets into the encoder's window; secrets,
  * process blocks and statistics are added by hand: wiretap writes a DSB only before the next
  * packet, keeps its key material until the end, and has no process blocks; 4.0 writes statistics
- * only at its close. Packets above LARGE skip the window: wiretap writes their block without data,
- * which is then laid in between on the way out.
+ * only at its close.
  *
  * A Darwin process block is known by its number in the section. dumpcap repeats only the section and
  * interface blocks in each file of a ring, so there the numbers would name other processes:
@@ -20,8 +19,6 @@
 /* dumpcap 4.0 and 4.2 crash at a section header block of more than 2,048 bytes. */
 #define SECTION_TEXT_MAX 255u
 #define NSEC_PER_SEC 1000000000u
-/* Bytes of data from which one more writev costs less than copying the data twice. */
-#define LARGE 16384u
 
 struct interface_state {
     int encap;                            /* WTAP_ENCAP_ */
@@ -48,12 +45,14 @@ static struct pcapng_sink *pcapng_from_sink(struct ec_sink *sink)
     return (struct pcapng_sink *)((char *)sink - G_STRUCT_OFFSET(struct pcapng_sink, sink));
 }
 
-/* Takes what the window holds, ready to be written. */
-static bool pcapng_take(struct pcapng_sink *self, uint8_t **ret_data, size_t *ret_len, GError **error)
+static bool pcapng_write_window(struct pcapng_sink *self, GError **error)
 {
     uint8_t *data;
     size_t len;
+    bool ok;
 
+    if (!self->encoder || ec_encoder_is_empty(self->encoder))
+        return true;
     if (!ec_encoder_take(self->encoder, &data, &len, error))
         return false;
     if (!ec_block_patch(data, len)) {
@@ -61,32 +60,10 @@ static bool pcapng_take(struct pcapng_sink *self, uint8_t **ret_data, size_t *re
                     "wiretap wrote a packet block of unknown form: build with Wireshark 4.0 to 4.6");
         return false;
     }
-    *ret_data = data;
-    *ret_len = len;
-    return true;
-}
-
-/* Forgets what was taken, once it is written. */
-static void pcapng_forget(struct pcapng_sink *self, uint8_t *data, size_t len)
-{
+    ok = ec_output_write(self->output, data, len, error);
     if (self->wipe)
         explicit_bzero(data, len);
     self->wipe = false;
-}
-
-static bool pcapng_write_window(struct pcapng_sink *self, GError **error)
-{
-    struct iovec part;
-    uint8_t *data;
-    bool ok;
-
-    if (!self->encoder || ec_encoder_is_empty(self->encoder))
-        return true;
-    if (!pcapng_take(self, &data, &part.iov_len, error))
-        return false;
-    part.iov_base = data;
-    ok = ec_output_write(self->output, &part, 1, error);
-    pcapng_forget(self, data, part.iov_len);
     return ok;
 }
 
@@ -190,39 +167,10 @@ static bool pcapng_secret(struct ec_sink *sink, const struct ec_secret *secret, 
     return true;
 }
 
-/* The packet's block stands in the window, last and without its data. */
-static bool pcapng_write_large(struct pcapng_sink *self, const struct ec_sink_packet *packet, uint32_t caplen,
-                               GError **error)
-{
-    static const uint8_t zero[3];
-    size_t len, block, head, pad;
-    uint32_t block_len = 0;
-    uint8_t *data;
-    bool ok;
-
-    if (!pcapng_take(self, &data, &len, error))
-        return false;
-    memcpy(&block_len, data + len - sizeof(block_len), sizeof(block_len));
-    block = len - block_len;
-    ok = ec_block_open(data + block, block_len, caplen, &head, &pad);
-    g_assert(ok);
-    const struct iovec parts[] = {
-        {.iov_base = data, .iov_len = block},
-        {.iov_base = data + block, .iov_len = head},
-        {.iov_base = (void *)packet->data, .iov_len = caplen},
-        {.iov_base = (void *)zero, .iov_len = pad},
-        {.iov_base = data + block + head, .iov_len = block_len - head},
-    };
-    ok = ec_output_write(self->output, parts, G_N_ELEMENTS(parts), error);
-    pcapng_forget(self, data, len);
-    return ok;
-}
-
 static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
     uint32_t caplen = MIN(packet->caplen, EC_SNAPLEN_MAX);
-    bool large = caplen >= LARGE;
     struct interface_state *state;
     wtap_block_t label;
 
@@ -233,11 +181,9 @@ static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *pac
         return false;
     if (!pcapng_add_secrets(self, error))
         return false;
-    if (!ec_encoder_add_packet(self->encoder, packet, large ? 0 : caplen, state->encap, label, error))
+    if (!ec_encoder_add_packet(self->encoder, packet, caplen, state->encap, label, error))
         return false;
     state->delivered++;
-    if (large)
-        return pcapng_write_large(self, packet, caplen, error);
     return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
 }
 

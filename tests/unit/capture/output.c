@@ -178,21 +178,8 @@ static void new_read_only_descriptor_is_refused(void **state)
     assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN));
 }
 
-static void write_parts_are_joined(void **state)
-{
-    struct fixture *fixture = *state;
-    g_autoptr(ec_output) output = output_new(ec_output_open(fixture->path, NULL));
-    const struct iovec parts[] = {{(void *)"", 0}, {(void *)"ab", 2}, {(void *)"", 0}, {(void *)"cdef", 4}};
-    g_autofree char *content = NULL;
-
-    assert_true(ec_output_write(output, parts, 4, NULL));
-    assert_true(ec_output_close(output, NULL));
-    assert_true(g_file_get_contents(fixture->path, &content, NULL, NULL));
-    assert_string_equal(content, "abcdef");
-}
-
 /* Returns the error of the write that fails at `limit` bytes of file size. */
-static GError *write_until_limit(ec_output *output, rlim_t limit, const struct iovec *parts, unsigned n_parts)
+static GError *write_until_limit(ec_output *output, rlim_t limit, const char *data, size_t len)
 {
     struct rlimit saved, small;
     GError *error = NULL;
@@ -201,7 +188,7 @@ static GError *write_until_limit(ec_output *output, rlim_t limit, const struct i
     small = saved;
     small.rlim_cur = limit;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    while (ec_output_write(output, parts, n_parts, &error))
+    while (ec_output_write(output, data, len, &error))
         ;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &saved), 0);
     return error;
@@ -212,27 +199,14 @@ static void write_over_limit_keeps_whole_units(void **state)
     struct fixture *fixture = *state;
     g_autoptr(ec_output) output = output_new(ec_output_open(fixture->path, NULL));
     char data[24] = "";
-    const struct iovec part = {data, sizeof(data)};
-    g_autoptr(GError) error = write_until_limit(output, 4096 + 7, &part, 1);
+    g_autoptr(GError) error = write_until_limit(output, 4096 + 7, data, sizeof(data));
     g_autoptr(GError) again = NULL;
 
     assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_WRITE));
     assert_int_equal(file_size(fixture->path), 4096 + 4);
-    assert_false(ec_output_write(output, &part, 1, &again));
+    assert_false(ec_output_write(output, data, sizeof(data), &again));
     assert_string_equal(again->message, error->message);
     assert_int_equal(file_size(fixture->path), 4096 + 4);
-}
-
-static void write_over_limit_in_later_part_keeps_first(void **state)
-{
-    struct fixture *fixture = *state;
-    g_autoptr(ec_output) output = output_new(ec_output_open(fixture->path, NULL));
-    char data[4096] = "";
-    const struct iovec parts[] = {{data, 8}, {data, 40}, {data, 4000}};
-    g_autoptr(GError) error = write_until_limit(output, 4048 + 2000, parts, 3);
-
-    assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_WRITE));
-    assert_int_equal(file_size(fixture->path), 4048 + 8);
 }
 
 /* A disk of 64 KiB, in a mount namespace that goes with the child. */
@@ -241,7 +215,6 @@ static int write_to_small_disk(const char *dir)
     g_autofree char *path = g_build_filename(dir, "full", NULL);
     g_autoptr(GError) error = NULL;
     char data[1004] = "";
-    const struct iovec part = {data, sizeof(data)};
     ec_output *output;
     off_t size;
 
@@ -249,7 +222,7 @@ static int write_to_small_disk(const char *dir)
         mount("none", dir, "tmpfs", 0, "size=64k") < 0)
         return 77;
     output = output_new(ec_output_open(path, NULL));
-    while (ec_output_write(output, &part, 1, &error))
+    while (ec_output_write(output, data, sizeof(data), &error))
         ;
     size = file_size(path);
     ec_output_free(output);
@@ -278,7 +251,7 @@ static void write_to_full_device_names_the_cause(void **state)
     g_autoptr(GError) error = NULL;
 
     (void)state;
-    assert_false(ec_output_write(output, &(struct iovec){(void *)"abcd", 4}, 1, &error));
+    assert_false(ec_output_write(output, "abcd", 4, &error));
     assert_non_null(strstr(error->message, g_strerror(ENOSPC)));
     assert_null(strchr(error->message, '\n'));
 }
@@ -294,7 +267,7 @@ static void write_to_left_pipe_says_reader_gone(void **state)
     output = output_new(fds[1]);
     assert_int_equal(ec_output_get_fd(output), fds[1]);
     close(fds[0]);
-    assert_false(ec_output_write(output, &(struct iovec){(void *)"abcd", 4}, 1, &error));
+    assert_false(ec_output_write(output, "abcd", 4, &error));
     assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_READER_GONE));
     assert_true(ec_output_has_failed(output));
     assert_true(ec_output_close(output, NULL));
@@ -324,7 +297,7 @@ static void write_more_than_pipe_holds_waits_for_reader(void **state)
     }
     close(fds[0]);
     output = output_new(fds[1]);
-    assert_true(ec_output_write(output, &(struct iovec){data, len}, 1, NULL));
+    assert_true(ec_output_write(output, data, len, NULL));
     assert_true(ec_output_close(output, NULL));
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -343,7 +316,7 @@ static void write_to_stalled_reader_ends_when_in_a_hurry(void **state)
     assert_int_equal(pipe(fds), 0);
     output = output_new(fds[1]);
     ec_output_set_hurry(output);
-    assert_false(ec_output_write(output, &(struct iovec){data, len}, 1, &error));
+    assert_false(ec_output_write(output, data, len, &error));
     assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_WRITE));
     assert_in_range(g_get_monotonic_time() - start, 1500000, 10000000);
     close(fds[0]);
@@ -359,9 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_dash_is_stdout, setup, teardown),
         cmocka_unit_test_setup_teardown(open_fifo_waits_for_its_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(new_read_only_descriptor_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(write_parts_are_joined, setup, teardown),
         cmocka_unit_test_setup_teardown(write_over_limit_keeps_whole_units, setup, teardown),
-        cmocka_unit_test_setup_teardown(write_over_limit_in_later_part_keeps_first, setup, teardown),
         cmocka_unit_test_setup_teardown(write_to_full_disk_keeps_whole_units, setup, teardown),
         cmocka_unit_test_setup_teardown(write_to_full_device_names_the_cause, setup, teardown),
         cmocka_unit_test_setup_teardown(write_to_left_pipe_says_reader_gone, setup, teardown),

@@ -150,41 +150,6 @@ static void patch_malformed_is_refused(void **state)
     assert_false(ec_block_patch(bytes->data, bytes->len));
 }
 
-static void open_packet_without_data_makes_room(void **state)
-{
-    (void)state;
-    for (uint32_t caplen = 16384; caplen < 16388; caplen++) {
-        g_autoptr(GByteArray) bytes = g_byte_array_new(), joined = g_byte_array_new(), expected = g_byte_array_new();
-        g_autofree uint8_t *data = g_malloc0(caplen);
-        size_t head = 0, pad = 0;
-
-        append_packet(bytes, 0);
-        memcpy(bytes->data + 24, &caplen, 4);
-        assert_true(ec_block_open(bytes->data, bytes->len, caplen, &head, &pad));
-        append_packet(expected, caplen);
-        memcpy(data, expected->data + 28, caplen);
-        g_byte_array_append(joined, bytes->data, (guint)head);
-        g_byte_array_append(joined, data, caplen);
-        g_byte_array_append(joined, (const guint8 *)"\0\0\0", (guint)pad);
-        g_byte_array_append(joined, bytes->data + head, bytes->len - (guint)head);
-        assert_int_equal(joined->len, expected->len);
-        assert_memory_equal(joined->data, expected->data, expected->len);
-    }
-}
-
-static void open_other_blocks_is_refused(void **state)
-{
-    g_autoptr(GByteArray) secrets = g_byte_array_new(), packet = g_byte_array_new();
-    size_t head, pad;
-
-    (void)state;
-    ec_block_append_secrets(secrets, "0123456789abcdef", 16);
-    assert_false(ec_block_open(secrets->data, secrets->len, 8, &head, &pad));
-    append_packet(packet, 4);
-    assert_false(ec_block_open(packet->data, packet->len, 8, &head, &pad));
-    assert_false(ec_block_open(packet->data, 12, 8, &head, &pad));
-}
-
 static void append_secrets_any_length_is_a_whole_block(void **state)
 {
     (void)state;
@@ -230,8 +195,6 @@ int main(void)
         cmocka_unit_test(patch_packets_renames_carriers_and_nothing_else),
         cmocka_unit_test(patch_other_blocks_leaves_them),
         cmocka_unit_test(patch_malformed_is_refused),
-        cmocka_unit_test(open_packet_without_data_makes_room),
-        cmocka_unit_test(open_other_blocks_is_refused),
         cmocka_unit_test(append_secrets_any_length_is_a_whole_block),
         cmocka_unit_test(append_statistics_long_comment_is_cut),
         cmocka_unit_test(process_thread_is_pid_then_tid),
