@@ -157,13 +157,16 @@ struct ec_wake {
 };
 
 /*
- * Attach cookie of the ssl_log_secret probe: which library it is, and where the client random lies:
+ * Attach cookie of the ssl_log_secret probe: which library it is (1 … 32767); which registers hold its four
+ * arguments where the probe sits, 4 bits each, numbered as ec_hook_point's; and where the client random lies:
  *   indirect 0: at ssl + offset; 1: at *(ssl + pointer) + offset (OpenSSL 1.1.1, BoringSSL: ssl->s3)
  */
-#define EC_SECRET_COOKIE(library, indirect, pointer, offset)                                                           \
-    ((uint64_t)(library) << 33 | (uint64_t) !!(indirect) << 32 | (uint64_t)(uint16_t)(pointer) << 16 |                 \
-     (uint16_t)(offset))
-#define EC_SECRET_COOKIE_LIBRARY(cookie) ((uint32_t)((cookie) >> 33))
+#define EC_SECRET_REGISTERS(ssl, label, secret, len) ((ssl) | (label) << 4 | (secret) << 8 | (len) << 12)
+#define EC_SECRET_COOKIE(library, registers, indirect, pointer, offset)                                                \
+    ((uint64_t)(library) << 49 | (uint64_t)(uint16_t)(registers) << 33 | (uint64_t) !!(indirect) << 32 |               \
+     (uint64_t)(uint16_t)(pointer) << 16 | (uint16_t)(offset))
+#define EC_SECRET_COOKIE_LIBRARY(cookie) ((uint32_t)((cookie) >> 49))
+#define EC_SECRET_COOKIE_REGISTER(cookie, argument) ((uint32_t)((cookie) >> (33 + 4 * (argument))) & 15)
 #define EC_SECRET_COOKIE_INDIRECT(cookie) ((uint32_t)((cookie) >> 32) & 1)
 #define EC_SECRET_COOKIE_POINTER(cookie) ((uint32_t)((cookie) >> 16) & 0xffff)
 #define EC_SECRET_COOKIE_OFFSET(cookie) ((uint32_t)(cookie)&0xffff)

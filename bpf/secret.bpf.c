@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The entry probe on ssl_log_secret(ssl, label, secret, secret_len), OpenSSL >= 1.1.1 and kin.
+ * The probe at or near the entry of ssl_log_secret(ssl, label, secret, secret_len), OpenSSL >= 1.1.1 and kin; the
+ * cookie tells which registers hold the arguments there.
  *
  * It is sleepable (Linux 6.0): the label lies in a file-backed page that the process may not have
  * touched yet, and only a sleepable program may fault it in. On older kernels the same body runs
@@ -18,6 +19,45 @@
 static __always_inline long read_user(void *to, uint32_t len, const void *from, bool sleepable)
 {
     return sleepable ? bpf_copy_from_user(to, len, from) : bpf_probe_read_user(to, len, from);
+}
+
+/* The verifier takes no variable offset into the context; a comment that differs keeps clang from making one. */
+#define REGISTER(number, field)                                                                                        \
+    case number: {                                                                                                     \
+        uint64_t value = ctx->field;                                                                                   \
+        asm volatile("/* " #number " */" : "+r"(value));                                                               \
+        return value;                                                                                                  \
+    }
+
+/* Argument `argument` (0 … 3), where the cookie says that it is. */
+static __always_inline uint64_t read_argument(struct pt_regs *ctx, uint64_t cookie, int argument)
+{
+#if defined(__TARGET_ARCH_x86)
+    switch (EC_SECRET_COOKIE_REGISTER(cookie, argument)) {
+        REGISTER(0, rax)
+        REGISTER(1, rcx)
+        REGISTER(2, rdx)
+        REGISTER(3, rbx)
+        REGISTER(5, rbp)
+        REGISTER(6, rsi)
+        REGISTER(7, rdi)
+        REGISTER(8, r8)
+        REGISTER(9, r9)
+        REGISTER(10, r10)
+        REGISTER(11, r11)
+        REGISTER(12, r12)
+        REGISTER(13, r13)
+        REGISTER(14, r14)
+        REGISTER(15, r15)
+    }
+    return 0;
+#else
+    /* There the probe is always at the entry. */
+    return argument == 0   ? PT_REGS_PARM1(ctx)
+           : argument == 1 ? PT_REGS_PARM2(ctx)
+           : argument == 2 ? PT_REGS_PARM3(ctx)
+                           : PT_REGS_PARM4(ctx);
+#endif
 }
 
 static __always_inline uint32_t label_len(const char label[EC_LABEL_LEN])
@@ -69,7 +109,7 @@ static __always_inline void fill_task(struct ec_secret_event *event, uint32_t ui
 
 static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx), len = PT_REGS_PARM4(ctx);
+    uint64_t cookie = bpf_get_attach_cookie(ctx), len = read_argument(ctx, cookie, 3);
     uint32_t uid = (uint32_t)bpf_get_current_uid_gid();
     struct ec_secret_event *event;
 
@@ -89,9 +129,9 @@ static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
     fill_task(event, uid);
     event->library = EC_SECRET_COOKIE_LIBRARY(cookie);
     event->secret_len = len;
-    if (read_label(event->label, (const void *)PT_REGS_PARM2(ctx), sleepable) ||
-        read_user(event->secret, (uint32_t)len, (const void *)PT_REGS_PARM3(ctx), sleepable) ||
-        read_random(event->client_random, (const uint8_t *)PT_REGS_PARM1(ctx), cookie, sleepable)) {
+    if (read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) ||
+        read_user(event->secret, (uint32_t)len, (const void *)read_argument(ctx, cookie, 2), sleepable) ||
+        read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable)) {
         counter_add(EC_DROP_SECRET_FAULT, 1);
         bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
         return 0;

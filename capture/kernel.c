@@ -376,8 +376,10 @@ bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_po
         kernel->sleepable ? kernel->skeleton->progs.ec_secret : kernel->skeleton->progs.ec_secret_nosleep;
     char path[32];
 
-    options.bpf_cookie =
-        EC_SECRET_COOKIE(library, point->random_indirect, point->random_pointer_offset, point->random_offset);
+    const uint8_t *at = point->registers;
+
+    options.bpf_cookie = EC_SECRET_COOKIE(library, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
+                                          point->random_indirect, point->random_pointer_offset, point->random_offset);
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, point->probe_offset, &options)))

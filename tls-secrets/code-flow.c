@@ -109,6 +109,13 @@ void ec_state_init(struct ec_state *state)
         state->slots[i].base = EC_REG_NONE;
 }
 
+void ec_state_init_entry(struct ec_state *state, const struct ec_machine *machine)
+{
+    ec_state_init(state);
+    for (size_t i = 0; i < G_N_ELEMENTS(machine->args) && machine->args[i] != EC_REG_NONE; i++)
+        state->registers[machine->args[i]] = (struct ec_value){.kind = EC_VALUE_ARG, .pointer = i};
+}
+
 static bool value_equals(const struct ec_value *a, const struct ec_value *b)
 {
     return a->kind == b->kind && a->pointer == b->pointer && a->offset == b->offset;
@@ -204,7 +211,8 @@ static struct ec_value memory_get(const struct ec_machine *machine, const struct
         return slot_read(state, insn->base, (int64_t)((uint64_t)at + behind));
     struct ec_value base = register_get(state, insn->base);
     int64_t pointer = (int64_t)((uint64_t)base.offset + (uint64_t)insn->displacement + behind);
-    if (base.kind != EC_VALUE_ARG || insn->index != EC_REG_NONE || pointer < 0 || pointer > UINT16_MAX)
+    if (base.kind != EC_VALUE_ARG || base.pointer != 0 || insn->index != EC_REG_NONE || pointer < 0 ||
+        pointer > UINT16_MAX)
         return (struct ec_value){};
     return (struct ec_value){.kind = EC_VALUE_DEREF, .pointer = pointer};
 }
@@ -260,8 +268,8 @@ static void registers_clear(const struct ec_machine *machine, struct ec_state *s
         slots_drop(state, machine->frame);
 }
 
-static void state_step(const struct ec_machine *machine, struct ec_state *state, const struct ec_insn *insn,
-                       enum ec_flow_join join)
+void ec_state_step(struct ec_state *state, const struct ec_machine *machine, const struct ec_insn *insn,
+                   enum ec_flow_join join)
 {
     struct ec_value result = {}, second = {};
     switch (insn->op) {
@@ -387,7 +395,7 @@ static void run_step(struct run *run, struct node *node)
 {
     const struct ec_insn *insn = &node->insn;
     struct ec_state state = node->state;
-    state_step(run->code->machine, &state, insn, run->join);
+    ec_state_step(&state, run->code->machine, insn, run->join);
     if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target &&
         !ec_code_is_function(run->code, insn->target))
         run_reach(run, insn->target, &state);

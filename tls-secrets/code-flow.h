@@ -27,7 +27,7 @@ bool ec_code_is_function(const struct ec_code *code, uint64_t address);
 enum ec_value_kind {
     EC_VALUE_NONE,    /* unknown */
     EC_VALUE_CONST,   /* offset */
-    EC_VALUE_ARG,     /* the function's first argument + offset */
+    EC_VALUE_ARG,     /* the function's argument number `pointer`, from 0, + offset */
     EC_VALUE_DEREF,   /* *(first argument + pointer) + offset */
     EC_VALUE_TRACKED, /* the one value that a run follows */
     EC_VALUE_MIXED,   /* one thing here, another there */
@@ -49,12 +49,18 @@ struct ec_state {
     } slots[EC_STATE_SLOTS];
     int64_t stack; /* bytes that the stack register has moved since the run's start */
 };
+/* At a function's entry: the arguments are in their registers, nothing else is known. */
+void ec_state_init_entry(struct ec_state *state, const struct ec_machine *machine);
+/* Nothing is known. */
 void ec_state_init(struct ec_state *state);
 
 enum ec_flow_join {
     EC_JOIN_MUST, /* where paths meet, only what all of them agree on is known */
     EC_JOIN_MAY,  /* where paths meet, what one of them knows is known */
 };
+/* What one instruction makes of the state. */
+void ec_state_step(struct ec_state *state, const struct ec_machine *machine, const struct ec_insn *insn,
+                   enum ec_flow_join join);
 /* `state`: before the instruction. Instructions come in no particular order. */
 typedef void (*ec_flow_visit)(const struct ec_insn *insn, const struct ec_state *state, void *data);
 /* From `address` with `state`. In a run that follows a tracked value, paths end where it is lost. False if the run

@@ -18,13 +18,16 @@ const char *ec_hook_method_get_name(enum ec_hook_method method);
 enum ec_library_kind { EC_LIBRARY_OPENSSL, EC_LIBRARY_BORINGSSL, EC_LIBRARY_GNUTLS, EC_LIBRARY_KIND_MAX };
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
 
+#define EC_HOOK_ARGUMENTS 4
 struct ec_hook_point {
     enum ec_library_kind kind;
     enum ec_hook_method method;
-    uint64_t function_offset;       /* file offset of the function's first byte */
-    uint64_t probe_offset;          /* file offset to probe: the function's entry, or a cheap instruction soon
-                                       after it before which no argument register is written (KERNEL-FACTS:
-                                       endbr64 13 us, the push behind it 0.6 us) */
+    uint64_t function_offset; /* file offset of the function's first byte */
+    uint64_t probe_offset;    /* file offset to probe: the function's entry, or a cheap instruction soon after it that
+                                 every call passes once (KERNEL-FACTS: endbr64 13 us, push, nop and jumps 1 us) */
+    uint8_t registers[EC_HOOK_ARGUMENTS]; /* which hold ssl, label, secret and its length at probe_offset. x86-64: in
+                                             encoding order, rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 = 0 … 15;
+                                             aarch64: x0 … x15 */
     bool random_indirect;           /* false: the 32-byte client random is at ssl + random_offset (OpenSSL >= 3.0);
                                        true: at *(ssl + random_pointer_offset) + random_offset, as ssl->s3 is a pointer
                                        there (OpenSSL 1.1.1, BoringSSL). `ssl`: the function's first argument */

@@ -33,7 +33,8 @@ static bool places_have(const struct places *places, const struct ec_random_plac
 static void places_add(struct places *places, struct ec_value value, int64_t more)
 {
     int64_t offset = (int64_t)((uint64_t)value.offset + (uint64_t)more);
-    if ((value.kind != EC_VALUE_ARG && value.kind != EC_VALUE_DEREF) || offset <= 0 || offset > UINT16_MAX)
+    bool is_argument = value.kind == EC_VALUE_ARG && value.pointer == 0;
+    if ((!is_argument && value.kind != EC_VALUE_DEREF) || offset <= 0 || offset > UINT16_MAX)
         return;
     struct ec_random_place place = {
         .indirect = value.kind == EC_VALUE_DEREF, .pointer = value.pointer, .offset = offset};
@@ -96,19 +97,12 @@ static void ends_check(struct evidence *evidence)
     }
 }
 
-static struct ec_state argument_state(const struct ec_machine *machine)
-{
-    struct ec_state state;
-    ec_state_init(&state);
-    state.registers[machine->args[0]].kind = EC_VALUE_ARG;
-    return state;
-}
-
 enum ec_random_result ec_random_place_find_in_logger(struct ec_code *code, uint64_t address,
                                                      struct ec_random_place *ret_place)
 {
     struct evidence evidence = {.machine = ec_code_get_machine(code)};
-    struct ec_state state = argument_state(evidence.machine);
+    struct ec_state state;
+    ec_state_init_entry(&state, evidence.machine);
     if (!ec_flow_run(code, address, &state, EC_JOIN_MUST, logger_visit, &evidence))
         return EC_RANDOM_AMBIGUOUS;
     if (evidence.used.count == 0)
@@ -127,7 +121,8 @@ enum ec_random_result ec_random_place_find_in_accessor(struct ec_code *code, uin
                                                        struct ec_random_place *ret_place)
 {
     struct evidence evidence = {.machine = ec_code_get_machine(code)};
-    struct ec_state state = argument_state(evidence.machine);
+    struct ec_state state;
+    ec_state_init_entry(&state, evidence.machine);
     if (!ec_flow_run(code, address, &state, EC_JOIN_MAY, accessor_visit, &evidence))
         return EC_RANDOM_AMBIGUOUS;
     return places_decide(&evidence.pointed, ret_place);
