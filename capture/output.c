@@ -73,6 +73,8 @@ static const char *output_open_remedy(int code)
         return "choose a directory and file that you may write";
     case ENOENT:
         return "create its directory first";
+    case EISDIR:
+        return "name a file in it";
     case ENOSPC:
         return "free some space or write elsewhere";
     default:
@@ -80,16 +82,29 @@ static const char *output_open_remedy(int code)
     }
 }
 
-/* errno on failure. */
-static bool output_prepare(int fd)
+static bool output_open_fail(const char *path, int code, GError **error)
+{
+    g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN, "%s can't be written: %s: %s", path, g_strerror(code),
+                output_open_remedy(code));
+    return false;
+}
+
+/* Whoever owns a file can read it whatever its mode: in a shared directory it may be a trap. */
+static bool output_prepare(int fd, const char *path, GError **error)
 {
     struct stat status;
 
     if (fstat(fd, &status) < 0)
+        return output_open_fail(path, errno, error);
+    if (!S_ISREG(status.st_mode))
+        return true;
+    if (status.st_uid != geteuid()) {
+        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN,
+                    "%s belongs to another user, who could read secrets in it: remove it or name another file", path);
         return false;
-    if (S_ISREG(status.st_mode))
-        return (status.st_mode & 07777) == 0600 ? ftruncate(fd, 0) == 0
-                                                : fchmod(fd, 0600) == 0 && ftruncate(fd, 0) == 0;
+    }
+    if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
+        return output_open_fail(path, errno, error);
     return true;
 }
 
@@ -100,14 +115,11 @@ int ec_output_open(const char *path, GError **error)
     if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
         return output_open_stdout(error);
     fd = output_open_path(path);
-    if (fd < 0 || !output_prepare(fd)) {
-        int code = errno;
-
-        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN, "%s can't be written: %s: %s", path, g_strerror(code),
-                    output_open_remedy(code));
-        if (fd >= 0)
-            close(fd);
-        return -1;
+    if (fd < 0) {
+        output_open_fail(path, errno, error);
+    } else if (!output_prepare(fd, path, error)) {
+        close(fd);
+        fd = -1;
     }
     return fd;
 }

@@ -12,7 +12,8 @@
 /*
  * Opens `path` for a sink; returns a descriptor, or -1 with `error`. "-" and "/dev/stdout" are
  * standard output. A file is made 0600 (an existing one too, since secrets go into it) and
- * emptied; a symbolic link is refused. A FIFO is opened for writing, which waits for its reader.
+ * emptied; a symbolic link and another user's file are refused. A FIFO is opened for writing, which waits for its
+ * reader.
  */
 int ec_output_open(const char *path, GError **error);
 

@@ -33,9 +33,10 @@ struct pcapng_sink {
     GArray *sections;    /* the one section's wtap_block_t */
     ec_encoder *encoder; /* NULL before the first interface: wiretap begins no file without one */
     ec_label_cache *labels;
-    GArray *interfaces; /* struct interface_state */
-    GByteArray *blocks; /* scratch */
-    bool wipe;          /* the window holds secrets */
+    GArray *interfaces;        /* struct interface_state */
+    GByteArray *blocks;        /* scratch */
+    bool wipe;                 /* the window holds secrets */
+    struct ec_statistics told; /* in the last statistics comment */
     size_t secrets_len;
     char secrets[EC_BLOCK_SECRETS_MAX]; /* lines not written yet */
 };
@@ -227,30 +228,39 @@ static char *statistics_format(const struct ec_statistics *total)
     return g_string_free(text, FALSE);
 }
 
-/* An interface whose counts stand as they were told last is left out, but for the first: it carries
- * the comment. */
+/* True if a block of this interface would say nothing new. */
+static bool is_told(struct interface_state *state, const struct ec_interface_statistics *now)
+{
+    bool told = state->told && state->told_received == now->received && state->told_dropped == now->dropped;
+
+    state->told = true;
+    state->told_received = now->received;
+    state->told_dropped = now->dropped;
+    return told;
+}
+
+/* The first interface's block carries the comment. What has not changed is not written again: an
+ * idle capture doesn't grow. */
 static bool pcapng_statistics(struct ec_sink *sink, const struct ec_statistics *total,
                               const struct ec_interface_statistics *interfaces, unsigned n_interfaces, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
-    g_autofree char *comment = statistics_format(total);
+    g_autofree char *comment = memcmp(&self->told, total, sizeof(*total)) ? statistics_format(total) : NULL;
 
+    self->told = *total;
     for (unsigned i = 0; i < n_interfaces; i++) {
-        const struct ec_interface_statistics *now = &interfaces[i];
+        const char *text = i == 0 ? comment : NULL;
         struct interface_state *state;
 
-        g_assert(now->interface < self->interfaces->len);
-        state = &g_array_index(self->interfaces, struct interface_state, now->interface);
-        if (i > 0 && state->told && state->told_received == now->received && state->told_dropped == now->dropped)
+        g_assert(interfaces[i].interface < self->interfaces->len);
+        state = &g_array_index(self->interfaces, struct interface_state, interfaces[i].interface);
+        if (is_told(state, &interfaces[i]) && !text)
             continue;
-        ec_block_append_statistics(self->blocks, now, state->delivered, i == 0 ? comment : NULL);
-        state->told = true;
-        state->told_received = now->received;
-        state->told_dropped = now->dropped;
+        ec_block_append_statistics(self->blocks, &interfaces[i], state->delivered, text);
         if (!pcapng_add_blocks(self, error))
             return false;
     }
-    return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
+    return !self->encoder || !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
 }
 
 static bool pcapng_flush(struct ec_sink *sink, GError **error)

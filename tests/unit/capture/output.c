@@ -115,6 +115,24 @@ static void open_symbolic_link_is_refused(void **state)
     assert_non_null(strstr(error->message, "symbolic link"));
 }
 
+static void open_file_of_another_user_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    g_autofree char *content = NULL;
+    g_autoptr(GError) error = NULL;
+
+    assert_true(g_file_set_contents(fixture->path, "theirs", -1, NULL));
+    assert_int_equal(chmod(fixture->path, 0666), 0);
+    if (chown(fixture->path, geteuid() + 1, (gid_t)-1) < 0) {
+        print_message("skipped: may not give a file away: run as root\n");
+        skip();
+    }
+    assert_int_equal(ec_output_open(fixture->path, &error), -1);
+    assert_true(g_error_matches(error, EC_SINK_ERROR, EC_SINK_ERROR_OPEN));
+    assert_true(g_file_get_contents(fixture->path, &content, NULL, NULL));
+    assert_string_equal(content, "theirs");
+}
+
 static void open_missing_directory_fails(void **state)
 {
     g_autoptr(GError) error = NULL;
@@ -239,7 +257,7 @@ static void write_to_full_disk_keeps_whole_units(void **state)
         _exit(write_to_small_disk(fixture->dir));
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        print_message("skipped: may not mount a tmpfs: %s\n", g_strerror(errno));
+        print_message("skipped: may not mount a tmpfs: run as root\n");
         skip();
     }
     assert_int_equal(status, 0);
@@ -328,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_new_file_is_private, setup, teardown),
         cmocka_unit_test_setup_teardown(open_existing_file_is_emptied_and_made_private, setup, teardown),
         cmocka_unit_test_setup_teardown(open_symbolic_link_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(open_file_of_another_user_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(open_missing_directory_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(open_dash_is_stdout, setup, teardown),
         cmocka_unit_test_setup_teardown(open_fifo_waits_for_its_reader, setup, teardown),
