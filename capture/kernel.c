@@ -14,11 +14,26 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h, Linux 6.6 (commit e420bed02507); older headers lack them. */
 enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3 };
+/* Likewise, Linux 6.6 (commits 0b779b61f651, 89ae89f53d20). A uprobe by such a link asks for no more than its program's
+ * load did; by perf_event_open it has needed CAP_SYS_ADMIN since 6.16 and the stable releases of July 2025 (commit
+ * ba677dbe77af, "perf: Revert to requiring CAP_SYS_ADMIN for uprobes"). */
+enum { TRACE_UPROBE_MULTI = 48 };
+/* union bpf_attr's part for BPF_LINK_CREATE of one. */
+struct uprobe_multi_attr {
+    uint32_t program, target, type, flags;
+    uint64_t path;    /* const char * */
+    uint64_t offsets; /* const uint64_t *, n of them */
+    uint64_t reference_counters;
+    uint64_t cookies; /* const uint64_t *, n of them */
+    uint32_t n, multi_flags, pid, pad;
+};
+_Static_assert(sizeof(struct uprobe_multi_attr) == 64, "abi");
 /* Our tc filters, where TCX is missing: never another's, so a start sweeps what a kill has left. */
 enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
 
@@ -33,9 +48,11 @@ struct attached_interface {
 struct ec_kernel {
     struct ecapture_bpf *skeleton;
     GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
+    GArray *uprobes;    /* int: descriptors of uprobe links */
     GArray *interfaces; /* struct attached_interface */
     bool no_tcx;        /* learnt by the first attempt */
     bool sleepable;     /* uprobes may fault pages in */
+    bool uprobe_multi;  /* uprobes are links that need no CAP_SYS_ADMIN */
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -70,6 +87,9 @@ void ec_kernel_free(ec_kernel *kernel)
         return;
     for (guint i = 0; i < kernel->interfaces->len; i++)
         interface_clear(&g_array_index(kernel->interfaces, struct attached_interface, i));
+    for (guint i = 0; i < kernel->uprobes->len; i++)
+        close(g_array_index(kernel->uprobes, int, i));
+    g_array_unref(kernel->uprobes);
     g_array_unref(kernel->interfaces);
     g_ptr_array_unref(kernel->links);
     ecapture_bpf__destroy(kernel->skeleton);
@@ -100,17 +120,50 @@ static bool load(ec_kernel *kernel, GError **error)
                 "see why with --log-level debug, and report it");
 }
 
-/* Sleepable uprobes: Linux 6.0 (commit 8c7dcb84e3b7). */
-static bool has_sleepable_uprobes(void)
+static int load_empty_uprobe(const struct bpf_prog_load_opts *options)
 {
     const struct bpf_insn body[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
                                     {.code = BPF_JMP | BPF_EXIT}};
+
+    return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_probe", "GPL", body, G_N_ELEMENTS(body), options);
+}
+
+/* Sleepable uprobes: Linux 6.0 (commit 8c7dcb84e3b7). */
+static bool has_sleepable_uprobes(void)
+{
     LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_SLEEPABLE);
-    int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_probe", "GPL", body, G_N_ELEMENTS(body), &options);
+    int fd = load_empty_uprobe(&options);
 
     if (fd >= 0)
         close(fd);
     return fd >= 0;
+}
+
+/* A descriptor of the link, or -1 with errno. */
+static int create_uprobe_multi(int program, const char *path, uint64_t offset, uint64_t cookie)
+{
+    const struct uprobe_multi_attr attr = {
+        .program = (uint32_t)program,
+        .type = TRACE_UPROBE_MULTI,
+        .path = (uintptr_t)path,
+        .offsets = (uintptr_t)&offset,
+        .cookies = (uintptr_t)&cookie,
+        .n = 1,
+    };
+
+    return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+}
+
+/* A kernel that knows these links refuses a directory as no regular file; an older one, the type. */
+static bool has_uprobe_multi(void)
+{
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = (enum bpf_attach_type)TRACE_UPROBE_MULTI);
+    int program = load_empty_uprobe(&options);
+    bool known = program >= 0 && create_uprobe_multi(program, "/", 0, 0) < 0 && errno == EBADF;
+
+    if (program >= 0)
+        close(program);
+    return known;
 }
 
 /* In the kernel if it fits there; else every packet is handed to user space to be filtered. */
@@ -157,12 +210,18 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     return skeleton;
 }
 
+static struct bpf_program *get_secret_program(const ec_kernel *kernel)
+{
+    return kernel->sleepable ? kernel->skeleton->progs.ec_secret : kernel->skeleton->progs.ec_secret_nosleep;
+}
+
 ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
 {
     g_autoptr(ec_kernel) kernel = g_new0(ec_kernel, 1);
 
     libbpf_set_print(print_libbpf);
     kernel->links = g_ptr_array_new_with_free_func(link_free);
+    kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(int));
     kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct attached_interface));
     kernel->skeleton = open_skeleton(config);
     if (!kernel->skeleton) {
@@ -171,8 +230,11 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
     }
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
     kernel->sleepable = has_sleepable_uprobes();
+    kernel->uprobe_multi = has_uprobe_multi();
     bpf_program__set_autoload(kernel->skeleton->progs.ec_secret, kernel->sleepable);
     bpf_program__set_autoload(kernel->skeleton->progs.ec_secret_nosleep, !kernel->sleepable);
+    if (kernel->uprobe_multi)
+        bpf_program__set_expected_attach_type(get_secret_program(kernel), (enum bpf_attach_type)TRACE_UPROBE_MULTI);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -368,24 +430,34 @@ void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
     }
 }
 
+static bool attach_uprobe(ec_kernel *kernel, const char *path, uint64_t offset, uint64_t cookie)
+{
+    struct bpf_program *program = get_secret_program(kernel);
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie);
+    int fd;
+
+    if (!kernel->uprobe_multi)
+        return keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, offset, &options));
+    fd = create_uprobe_multi(bpf_program__fd(program), path, offset, cookie);
+    if (fd >= 0)
+        g_array_append_val(kernel->uprobes, fd);
+    return fd >= 0;
+}
+
 bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
                               GError **error)
 {
-    LIBBPF_OPTS(bpf_uprobe_opts, options, );
-    struct bpf_program *program =
-        kernel->sleepable ? kernel->skeleton->progs.ec_secret : kernel->skeleton->progs.ec_secret_nosleep;
-    char path[32];
-
     const uint8_t *at = point->registers;
+    char path[32];
+    uint64_t cookie = EC_SECRET_COOKIE(library, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]), point->random_indirect,
+                                       point->random_pointer_offset, point->random_offset);
 
-    options.bpf_cookie = EC_SECRET_COOKIE(library, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
-                                          point->random_indirect, point->random_pointer_offset, point->random_offset);
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, point->probe_offset, &options)))
+    if (attach_uprobe(kernel, path, point->probe_offset, cookie))
         return true;
     return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the library",
-                "needs cap_perfmon and a kernel with CONFIG_UPROBES=y");
+                "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
 }
 
 bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error)
