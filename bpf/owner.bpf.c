@@ -114,6 +114,7 @@ int ec_owner_seed(struct bpf_iter__task_file *ctx)
     struct ec_socket *entry;
     struct socket *socket;
     struct sock *sk;
+    uint32_t uid;
 
     if (!task || !file)
         return 0;
@@ -126,10 +127,14 @@ int ec_owner_seed(struct bpf_iter__task_file *ctx)
     entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!entry)
         return 0;
+    uid = BPF_CORE_READ(task, cred, uid.val);
     /* Of a listener that workers share, the first task is the one that opened it; of any other
-     * socket the last one is more likely the one that uses it. */
-    if (entry->owner.flags && sk->__sk_common.skc_state == EC_TCP_LISTEN)
+     * socket the last one is more likely the one that uses it. An accepted connection inherits the listener's
+     * owner until its worker touches it: if the filter wants any of the workers, it must not lose that beginning. */
+    if (entry->owner.flags && sk->__sk_common.skc_state == EC_TCP_LISTEN) {
+        entry->owner.flags |= filter_match(task->tgid, uid);
         return 0;
-    owner_set(entry, task, BPF_CORE_READ(task, cred, uid.val), bpf_get_socket_cookie(sk));
+    }
+    owner_set(entry, task, uid, bpf_get_socket_cookie(sk));
     return 0;
 }

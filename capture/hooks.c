@@ -1,70 +1,201 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* First slice: the system's own libssl alone. Replaced as soon as target.c and mappings.c are there. */
 #include "hooks.h"
 
+#include "hooked-set.h"
 #include "log.h"
+#include "mappings.h"
 #include "session.h"
 #include "target.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+/* Processes remembered of either kind. */
+#define PROCESSES_MAX 65536
+/* EC_SECRET_COOKIE has 15 bits for the library. */
+#define LIBRARIES_MAX 32767
 
 struct ec_hooks {
     ec_kernel *kernel;
+    ec_target_list *targets;
+    ec_mappings *mappings;   /* NULL: not followed */
+    GHashTable *libraries;   /* struct ec_library * → whether it is hooked */
+    ec_hooked_set *hooked;   /* processes that map a hooked library */
+    ec_hooked_set *unhooked; /* processes that were looked at and map none */
     unsigned count;
 };
 
-static const int no_fds[] = {-1};
-
-bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error)
+static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GError **error)
 {
-    struct ec_hook_point point;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && ec_hook_point_find(fd, -1, &point, error) &&
-              ec_kernel_attach_library(hooks->kernel, fd, &point, ++hooks->count, error);
+    unsigned id = g_hash_table_size(hooks->libraries) + 1;
+    bool ok = false;
 
-    if (fd >= 0)
-        close(fd);
+    if (!library->hookable)
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s can't be hooked: %s", library->path,
+                    library->reason);
+    else if (id > LIBRARIES_MAX)
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY,
+                    "%s can't be hooked: there are more than %d libraries: restart the capture", library->path,
+                    LIBRARIES_MAX);
+    else
+        ok = ec_kernel_attach_library(hooks->kernel, library->fd, &library->point, id, error);
+    if (!ok && library->hookable)
+        g_prefix_error(error, "%s: ", library->path);
+    g_hash_table_insert(hooks->libraries, (gpointer)library, GINT_TO_POINTER(ok));
+    hooks->count += ok;
     return ok;
+}
+
+/* Whether the library is hooked; the first time it is met, hooks it. */
+static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
+{
+    g_autoptr(GError) reason = NULL;
+    gpointer hooked;
+
+    if (g_hash_table_lookup_extended(hooks->libraries, library, NULL, &hooked))
+        return GPOINTER_TO_INT(hooked);
+    if (!hook_library(hooks, library, &reason)) {
+        ec_log_warning("%s", reason->message);
+        return false;
+    }
+    ec_log_info("hooked %s %s %s by %s", library->path, ec_library_kind_get_name(library->point.kind),
+                library->point.version, ec_hook_method_get_name(library->point.method));
+    return true;
+}
+
+static void set_hooked(ec_hooks *hooks, uint32_t pid, bool hooked)
+{
+    ec_hooked_set_remove(hooked ? hooks->unhooked : hooks->hooked, pid);
+    ec_hooked_set_add(hooked ? hooks->hooked : hooks->unhooked, pid);
+}
+
+/* `process` NULL: it maps no TLS library. */
+static void take_process(ec_hooks *hooks, uint32_t pid, const struct ec_process *process)
+{
+    bool hooked = false;
+
+    for (guint i = 0; process && i < process->libraries->len; i++)
+        hooked |= ensure_library(hooks, g_ptr_array_index(process->libraries, i));
+    set_hooked(hooks, pid, hooked);
+}
+
+static void look_at_process(ec_hooks *hooks, uint32_t pid)
+{
+    take_process(hooks, pid, ec_target_list_add_process(hooks->targets, pid));
+}
+
+static void take_all(ec_hooks *hooks)
+{
+    GPtrArray *processes = ec_target_list_get_processes(hooks->targets);
+    GPtrArray *libraries = ec_target_list_get_libraries(hooks->targets);
+
+    for (guint i = 0; i < processes->len; i++) {
+        const struct ec_process *process = g_ptr_array_index(processes, i);
+
+        take_process(hooks, process->pid, process);
+    }
+    for (guint i = 0; i < libraries->len; i++)
+        ensure_library(hooks, g_ptr_array_index(libraries, i));
 }
 
 ec_hooks *ec_hooks_new(ec_kernel *kernel)
 {
     ec_hooks *hooks = g_new0(ec_hooks, 1);
+    g_autoptr(GError) reason = NULL;
+    unsigned unreadable = 0;
 
     hooks->kernel = kernel;
-    ec_hooks_add_path(hooks, "/usr/lib/x86_64-linux-gnu/libssl.so.3", NULL);
+    hooks->libraries = g_hash_table_new(g_direct_hash, g_direct_equal);
+    hooks->hooked = ec_hooked_set_new(PROCESSES_MAX);
+    hooks->unhooked = ec_hooked_set_new(PROCESSES_MAX);
+    /* Before the scan, so that nothing falls between the two. */
+    hooks->mappings = ec_mappings_new(&reason);
+    if (!hooks->mappings)
+        ec_log_warning("libraries mapped from now on will not be hooked: %s", reason->message);
+    hooks->targets = ec_target_list_new(true, &unreadable);
+    ec_target_list_add_defaults(hooks->targets);
+    if (unreadable > 0)
+        ec_log_info("%u processes could not be looked into", unreadable);
+    take_all(hooks);
     return hooks;
 }
 
 void ec_hooks_free(ec_hooks *hooks)
 {
+    if (!hooks)
+        return;
+    ec_mappings_free(hooks->mappings);
+    ec_target_list_free(hooks->targets);
+    g_hash_table_unref(hooks->libraries);
+    ec_hooked_set_free(hooks->hooked);
+    ec_hooked_set_free(hooks->unhooked);
     g_free(hooks);
 }
 
-bool ec_hooks_watch(ec_hooks *hooks, GError **error)
+bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error)
 {
-    (void)hooks;
-    (void)error;
-    return true;
+    const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, error);
+
+    if (!library)
+        return false;
+    if (GPOINTER_TO_INT(g_hash_table_lookup(hooks->libraries, library)))
+        return true;
+    return hook_library(hooks, library, error);
 }
 
 const int *ec_hooks_get_fds(const ec_hooks *hooks)
 {
-    (void)hooks;
-    return no_fds;
+    static const int none[] = {-1};
+
+    return hooks->mappings ? ec_mappings_get_fds(hooks->mappings) : none;
+}
+
+static void on_mapped(const struct ec_mapping *mapping, void *data)
+{
+    look_at_process(data, mapping->pid);
+}
+
+static void on_forked(uint32_t pid, uint32_t parent, void *data)
+{
+    ec_hooks *hooks = data;
+
+    ec_hooked_set_inherit(hooks->hooked, pid, parent);
+}
+
+static void on_exited(uint32_t pid, void *data)
+{
+    ec_hooks *hooks = data;
+
+    ec_hooked_set_remove(hooks->hooked, pid);
+    ec_hooked_set_remove(hooks->unhooked, pid);
+    ec_target_list_remove_process(hooks->targets, pid);
+}
+
+static void on_lost(uint64_t n_records, void *data)
+{
+    ec_hooks *hooks = data;
+    g_autoptr(ec_target_list) now = ec_target_list_new(false, NULL);
+    GPtrArray *processes = ec_target_list_get_processes(now);
+
+    ec_log_info("%" G_GUINT64_FORMAT " mapping events were lost: looking through /proc again", n_records);
+    for (guint i = 0; i < processes->len; i++)
+        look_at_process(hooks, ((const struct ec_process *)g_ptr_array_index(processes, i))->pid);
 }
 
 void ec_hooks_update(ec_hooks *hooks)
 {
-    (void)hooks;
+    static const struct ec_mapping_handler handler = {on_mapped, on_forked, on_exited, on_lost};
+
+    if (hooks->mappings)
+        ec_mappings_read(hooks->mappings, &handler, hooks);
 }
 
 bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid)
 {
-    (void)hooks;
-    (void)pid;
-    return true;
+    if (ec_hooked_set_contains(hooks->hooked, pid))
+        return true;
+    /* Without mapping events, what was found once may have changed. */
+    if (hooks->mappings && ec_hooked_set_contains(hooks->unhooked, pid))
+        return false;
+    look_at_process(hooks, pid);
+    return ec_hooked_set_contains(hooks->hooked, pid);
 }
 
 unsigned ec_hooks_get_count(const ec_hooks *hooks)

@@ -10,18 +10,17 @@
 #include <stdbool.h>
 
 typedef struct ec_hooks ec_hooks;
-/* Hooks the libraries of the running processes and the system's own. `kernel` is borrowed. */
+/* Hooks the libraries of the running processes and the system's own, and follows new mappings from then on. That
+ * these can't be followed costs late libraries, not the capture: it is logged. `kernel` is borrowed. */
 ec_hooks *ec_hooks_new(ec_kernel *kernel);
 void ec_hooks_free(ec_hooks *hooks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
 
 /* A library the user names: EC_SESSION_ERROR_LIBRARY if it can't be hooked. */
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error);
-/* Follows new mappings from now on. Its absence costs late libraries, not the capture: false, and the reason. */
-bool ec_hooks_watch(ec_hooks *hooks, GError **error);
 /* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
 const int *ec_hooks_get_fds(const ec_hooks *hooks);
-/* Takes in new mappings and ended processes. */
+/* Takes in new mappings and ended processes; cheap when there are none. */
 void ec_hooks_update(ec_hooks *hooks);
 /* Whether this process maps a hooked library. */
 bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid);

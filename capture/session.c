@@ -178,14 +178,11 @@ static bool load_kernel(ec_session *session, GError **error)
 static bool attach_hooks(ec_session *session, GError **error)
 {
     const char *const *path = session->config.libssl;
-    g_autoptr(GError) reason = NULL;
 
     session->hooks = ec_hooks_new(session->kernel);
     for (; path && *path; path++)
         if (!ec_hooks_add_path(session->hooks, *path, error))
             return false;
-    if (!ec_hooks_watch(session->hooks, &reason))
-        ec_log_warning("libraries mapped from now on will not be hooked: %s", reason->message);
     if (ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
     return true;
