@@ -194,7 +194,8 @@ static int mapping_open_by_name(const ec_target_list *list, uint32_t pid, const 
     return ec_fd_steal(&fd);
 }
 
-/* Opens the mapped file itself; -1 with errno. */
+/* Opens the mapped file itself; -1 with errno. map_files is its owner's alone (0500): another user's takes
+ * CAP_DAC_READ_SEARCH as well. */
 static int mapping_open(const ec_target_list *list, uint32_t pid, const struct mapping *mapping,
                         struct stat *ret_status)
 {
@@ -202,8 +203,12 @@ static int mapping_open(const ec_target_list *list, uint32_t pid, const struct m
 
     snprintf(path, sizeof(path), "%u/map_files/%" PRIx64 "-%" PRIx64, pid, mapping->line.start, mapping->line.end);
     g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
+    if (fd < 0) {
+        int reason = errno;
         fd = mapping_open_by_name(list, pid, mapping);
+        if (fd < 0 && mapping->line.deleted)
+            errno = reason;
+    }
     if (fd < 0 || fstat(fd, ret_status) != 0)
         return -1;
     if (!S_ISREG(ret_status->st_mode)) {
@@ -239,15 +244,11 @@ static struct ec_library *library_add_unopened(ec_target_list *list, const struc
     library = library_add(list, dev, mapping->line.ino, g_strdup(mapping->path));
     if (!list->find_points)
         return library;
-    if (mapping->line.deleted || reason == ESTALE)
-        library->reason =
-            g_strdup_printf("the file has been replaced or deleted since it was mapped, and can't be "
-                            "opened any more (%s): run with cap_checkpoint_restore, or restart the process",
-                            g_strerror(reason));
-    else
-        library->reason = g_strdup_printf("its file can't be opened (%s): run with cap_sys_ptrace and "
-                                          "cap_checkpoint_restore",
-                                          g_strerror(reason));
+    const bool replaced = mapping->line.deleted || reason == ESTALE;
+    library->reason = g_strdup_printf(
+        "%sits file can't be opened (%s): run with cap_sys_ptrace, cap_checkpoint_restore and cap_dac_read_search%s",
+        replaced ? "replaced or deleted since it was mapped, " : "", g_strerror(reason),
+        replaced ? ", or restart the process" : "");
     return library;
 }
 

@@ -5,8 +5,9 @@
  * told apart by (device, inode), opened through /proc/PID/map_files or /proc/PID/root so that other
  * mount namespaces and deleted files work.
  *
- * map_files needs CAP_CHECKPOINT_RESTORE (Linux 5.9) or CAP_SYS_ADMIN, and is the only way to a deleted
- * file; root needs CAP_SYS_PTRACE for other users' processes. Process ids are those of the /proc that is mounted.
+ * map_files needs CAP_CHECKPOINT_RESTORE (Linux 5.9) or CAP_SYS_ADMIN, and CAP_DAC_READ_SEARCH for other users'
+ * processes; it is the only way to a deleted file. root needs CAP_SYS_PTRACE for other users' processes. Process ids
+ * are those of the /proc that is mounted.
  */
 #include "hook-point.h"
 
