@@ -55,6 +55,7 @@ struct ec_session {
     GHashTable *attached; /* set of ifindex */
     int epoll;
     int signals;
+    int signal; /* ec_session_get_signal() */
     int child; /* pidfd, -1: none */
     unsigned batches_empty;
     uint64_t next_progress, next_report; /* ms, CLOCK_MONOTONIC */
@@ -455,8 +456,15 @@ static void on_signal(ec_session *session)
 {
     struct signalfd_siginfo info;
 
-    if (read(session->signals, &info, sizeof(info)) == sizeof(info))
-        session->stopping = true;
+    if (read(session->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    session->stopping = true;
+    session->signal = info.ssi_code == SI_USER ? (int)info.ssi_signo : 0;
+}
+
+int ec_session_get_signal(const ec_session *session)
+{
+    return session->signal;
 }
 
 static void on_child(ec_session *session)

@@ -63,5 +63,8 @@ void ec_session_set_progress(ec_session *session, void (*progress)(const struct 
 /* Captures until SIGINT or SIGTERM, a limit, the child's end, the reader's going away (all true),
  * or a failure (false). Then flushes and closes the sinks. Blocks these signals for its time. */
 bool ec_session_run(ec_session *session, GError **error);
+/* The signal that ended ec_session_run(), if a process sent it; 0 if none did, and for the terminal's Ctrl-C, which the
+ * child has got as well. */
+int ec_session_get_signal(const ec_session *session);
 /* Totals so far. */
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total);

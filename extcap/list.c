@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The user's name, or the number of one who has none here; free with g_free(). */
 static char *get_user(uint32_t uid)
@@ -113,8 +114,8 @@ static void print_remarks(unsigned n_processes, unsigned unreadable)
     if (!n_processes)
         fprintf(stderr, "ecapture: no process that may be read has a TLS library loaded: start one, or use --libssl\n");
     if (unreadable)
-        fprintf(stderr, "ecapture: %u processes may not be read: run as root or with cap_sys_ptrace to see them\n",
-                unreadable);
+        fprintf(stderr, "ecapture: processes that may not be read: %u; %s\n", unreadable,
+                geteuid() ? "run as root, or with cap_sys_ptrace, to see them" : "not even root may read them here");
 }
 
 int ec_list_run(int n_args, char *const *args)

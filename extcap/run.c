@@ -8,6 +8,7 @@
 #include "progress.h"
 
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -236,6 +237,9 @@ bool ec_run_command_line(const struct ec_options *options, int *ret_status, GErr
         /* Told now, for the command may still run for long. */
         ec_log_error("%s", run_error->message);
     }
+    /* Whoever ends us means the command too. */
+    if (command.pid && ec_session_get_signal(session))
+        kill(command.pid, ec_session_get_signal(session));
     *ret_status = command.pid ? ec_command_wait(&command) : 0;
     if (run_error)
         *ret_status = 1;
