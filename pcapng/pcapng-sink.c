@@ -116,7 +116,7 @@ static wtap_block_t interface_block_new(const struct ec_sink_interface *interfac
 /* `interface` NULL: wiretap makes up an Ethernet one. */
 static bool pcapng_open(struct pcapng_sink *self, wtap_block_t interface, GError **error)
 {
-    wtapng_iface_descriptions_t interfaces = {.interface_data = g_array_new(FALSE, FALSE, sizeof(interface))};
+    wtapng_iface_descriptions_t interfaces = {.interface_data = g_array_new(FALSE, FALSE, sizeof(wtap_block_t))};
     wtap_dump_params params = {
         .encap = interface ? WTAP_ENCAP_PER_PACKET : WTAP_ENCAP_ETHERNET,
         .tsprec = WTAP_TSPREC_NSEC,
