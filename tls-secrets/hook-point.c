@@ -125,9 +125,9 @@ static bool is_accessor(const char *name)
            (strlen(name) == strlen(plain) || name[strlen(name) - strlen(plain) - 1] == '_');
 }
 
-static bool is_gnutls_handshake(const char *name)
+static bool is_gnutls_accessor(const char *name)
 {
-    return strcmp(name, "gnutls_handshake") == 0;
+    return strcmp(name, "gnutls_session_get_random") == 0;
 }
 
 static bool symbol_match_visit(const struct ec_elf_symbol *symbol, void *data)
@@ -226,32 +226,16 @@ static bool function_find_by_reference(struct finder *finder, GError **error)
     return found;
 }
 
-static char *place_describe(const struct ec_random_place *place)
-{
-    return place->indirect ? g_strdup_printf("*(ssl + 0x%x) + 0x%x", place->pointer, place->offset)
-                           : g_strdup_printf("ssl + 0x%x", place->offset);
-}
-
 static bool random_find(struct finder *finder, GError **error)
 {
-    struct ec_random_place logger = {}, accessor = {};
-    struct symbol_match match;
+    enum ec_random_accessor kind = EC_ACCESSOR_NONE;
+    struct symbol_match match = {};
     enum ec_hook_method method;
-    enum ec_random_result in_logger = ec_random_place_find_in_logger(finder->code, finder->function, &logger);
-    enum ec_random_result in_accessor = EC_RANDOM_NONE;
-    if (symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method))
-        in_accessor = ec_random_place_find_in_accessor(finder->code, match.address, &accessor);
-
-    if (in_logger != EC_RANDOM_FOUND && in_accessor != EC_RANDOM_FOUND)
-        return unproven(error, "the client random's place is %s in the function at 0x%" G_GINT64_MODIFIER "x",
-                        in_logger == EC_RANDOM_NONE ? "not seen" : "ambiguous", finder->function);
-    if (in_logger == EC_RANDOM_FOUND && in_accessor == EC_RANDOM_FOUND && !ec_random_place_equals(&logger, &accessor)) {
-        g_autofree char *left = place_describe(&logger), *right = place_describe(&accessor);
-        return unproven(error, "the client random is at %s by the function that logs secrets, at %s by its accessor",
-                        left, right);
-    }
-    finder->random = in_logger == EC_RANDOM_FOUND ? logger : accessor;
-    return true;
+    if (symbol_find(finder, "gnutls_session_get_random", is_gnutls_accessor, &match, &method))
+        kind = EC_ACCESSOR_POINTS;
+    else if (symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method))
+        kind = EC_ACCESSOR_COPIES;
+    return ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, error);
 }
 
 /* Instructions that x86-64 kernels emulate, at 1 us instead of the 13 us of a single step: push, nop, 5-byte nop,
@@ -362,7 +346,7 @@ static enum ec_library_kind kind_get(const struct finder *finder, const char *ve
         return EC_LIBRARY_BORINGSSL;
     if (version[0])
         return EC_LIBRARY_OPENSSL;
-    if (symbol_find(finder, "gnutls_handshake", is_gnutls_handshake, &match, &method))
+    if (symbol_find(finder, "gnutls_session_get_random", is_gnutls_accessor, &match, &method))
         return EC_LIBRARY_GNUTLS;
     return finder->is_cplusplus || finder->strings.names_boringssl ? EC_LIBRARY_BORINGSSL : EC_LIBRARY_OPENSSL;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "random-place.h"
 
+#include "hook-point.h"
+
 enum { PLACES_MAX = 32, RANDOM_LEN = 32 };
 
 /* Distinct places that one kind of evidence shows. */
@@ -12,11 +14,13 @@ struct places {
 
 struct evidence {
     const struct ec_machine *machine;
-    struct places used;    /* passed on with the length 32, or read byte by byte in a loop */
+    struct places passed;  /* to a function, with the length 32 behind it */
+    struct places indexed; /* read byte by byte in a loop */
     struct places pointed; /* addresses made */
+    struct places given;   /* addresses stored where the second argument points to */
 };
 
-bool ec_random_place_equals(const struct ec_random_place *a, const struct ec_random_place *b)
+static bool place_equals(const struct ec_random_place *a, const struct ec_random_place *b)
 {
     return a->indirect == b->indirect && a->pointer == b->pointer && a->offset == b->offset;
 }
@@ -24,7 +28,7 @@ bool ec_random_place_equals(const struct ec_random_place *a, const struct ec_ran
 static bool places_have(const struct places *places, const struct ec_random_place *place)
 {
     for (size_t i = 0; i < places->count; i++)
-        if (ec_random_place_equals(&places->list[i], place))
+        if (place_equals(&places->list[i], place))
             return true;
     return false;
 }
@@ -46,16 +50,6 @@ static void places_add(struct places *places, struct ec_value value, int64_t mor
         places->list[places->count++] = place;
 }
 
-static enum ec_random_result places_decide(const struct places *places, struct ec_random_place *ret_place)
-{
-    if (places->count == 0)
-        return EC_RANDOM_NONE;
-    if (places->count > 1 || places->full)
-        return EC_RANDOM_AMBIGUOUS;
-    *ret_place = places->list[0];
-    return EC_RANDOM_FOUND;
-}
-
 /* f(…, random, 32, …), also as a jump to f in place of a call and a return */
 static void arguments_check(struct evidence *evidence, const struct ec_state *state)
 {
@@ -63,67 +57,129 @@ static void arguments_check(struct evidence *evidence, const struct ec_state *st
     for (size_t i = 0; i + 1 < G_N_ELEMENTS(evidence->machine->args) && args[i + 1] != EC_REG_NONE; i++) {
         const struct ec_value *len = &state->registers[args[i + 1]];
         if (len->kind == EC_VALUE_CONST && len->offset == RANDOM_LEN)
-            places_add(&evidence->used, state->registers[args[i]], 0);
+            places_add(&evidence->passed, state->registers[args[i]], 0);
     }
 }
 
-static void address_check(struct evidence *evidence, const struct ec_insn *insn, const struct ec_state *state)
-{
-    if (insn->op == EC_OP_ADD && insn->value != 0 && insn->dst != evidence->machine->stack)
-        places_add(&evidence->pointed, state->registers[insn->src], insn->value);
-}
-
-static void logger_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+static void evidence_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
 {
     struct evidence *evidence = data;
     if (insn->op == EC_OP_CALL || insn->op == EC_OP_JUMP)
         arguments_check(evidence, state);
     if (insn->reads && insn->size == 1 && insn->base != EC_REG_NONE && insn->index != EC_REG_NONE)
-        places_add(&evidence->used, state->registers[insn->base], insn->displacement);
-    address_check(evidence, insn, state);
+        places_add(&evidence->indexed, state->registers[insn->base], insn->displacement);
+    if (insn->op == EC_OP_ADD && insn->value != 0 && insn->dst != evidence->machine->stack)
+        places_add(&evidence->pointed, state->registers[insn->src], insn->value);
+    if (insn->op == EC_OP_STORE && insn->base != EC_REG_NONE && insn->src != EC_REG_NONE) {
+        const struct ec_value *base = &state->registers[insn->base];
+        if (base->kind == EC_VALUE_ARG && base->pointer == 1 && base->offset + insn->displacement == 0)
+            places_add(&evidence->given, state->registers[insn->src], 0);
+    }
 }
 
 /* A loop over two pointers, the second 32 bytes on. */
-static void ends_check(struct evidence *evidence)
+static void ends_collect(const struct places *pointed, struct places *starts)
 {
-    const struct places *pointed = &evidence->pointed;
     for (size_t i = 0; i < pointed->count; i++) {
         struct ec_random_place end = pointed->list[i];
         struct ec_value start = {
             .kind = end.indirect ? EC_VALUE_DEREF : EC_VALUE_ARG, .pointer = end.pointer, .offset = end.offset};
+        if (end.offset > UINT16_MAX - RANDOM_LEN)
+            continue;
         end.offset += RANDOM_LEN;
         if (places_have(pointed, &end))
-            places_add(&evidence->used, start, 0);
+            places_add(starts, start, 0);
     }
 }
 
-enum ec_random_result ec_random_place_find_in_logger(struct ec_code *code, uint64_t address,
-                                                     struct ec_random_place *ret_place)
+/* An unrolled loop reads at the start and a few bytes behind it: keep the start. */
+static void indexed_reduce(struct places *indexed)
+{
+    struct ec_random_place first = indexed->list[0];
+    for (size_t i = 0; i < indexed->count; i++) {
+        const struct ec_random_place *place = &indexed->list[i];
+        if (place->indirect != first.indirect || place->pointer != first.pointer ||
+            ABS(place->offset - first.offset) >= RANDOM_LEN)
+            return;
+        if (place->offset < first.offset)
+            first = *place;
+    }
+    for (size_t i = 0; i < indexed->count; i++)
+        if (indexed->list[i].offset - first.offset >= RANDOM_LEN)
+            return;
+    indexed->list[0] = first;
+    indexed->count = MIN(indexed->count, 1u);
+}
+
+/* What the function that logs secrets shows: the strongest kind of evidence there is. */
+static bool logger_read(struct ec_code *code, uint64_t address, struct places *ret_places)
 {
     struct evidence evidence = {.machine = ec_code_get_machine(code)};
     struct ec_state state;
     ec_state_init_entry(&state, evidence.machine);
-    if (!ec_flow_run(code, address, &state, EC_JOIN_MUST, logger_visit, &evidence))
-        return EC_RANDOM_AMBIGUOUS;
-    if (evidence.used.count == 0)
-        ends_check(&evidence);
-    return places_decide(&evidence.used, ret_place);
-}
-
-static void accessor_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
-{
-    address_check(data, insn, state);
+    if (!ec_flow_run(code, address, &state, EC_JOIN_MUST, evidence_visit, &evidence))
+        return false;
+    if (evidence.passed.count > 0) {
+        *ret_places = evidence.passed;
+        return true;
+    }
+    indexed_reduce(&evidence.indexed);
+    *ret_places = evidence.indexed;
+    if (ret_places->count == 0)
+        ends_collect(&evidence.pointed, ret_places);
+    return true;
 }
 
 /* From OpenSSL 3.2 on a QUIC object is turned into its connection first, by a call: its result is unknown, what
  * joins it is not; hence EC_JOIN_MAY. */
-enum ec_random_result ec_random_place_find_in_accessor(struct ec_code *code, uint64_t address,
-                                                       struct ec_random_place *ret_place)
+static bool accessor_read(struct ec_code *code, enum ec_random_accessor kind, uint64_t address,
+                          struct places *ret_places)
 {
     struct evidence evidence = {.machine = ec_code_get_machine(code)};
     struct ec_state state;
     ec_state_init_entry(&state, evidence.machine);
-    if (!ec_flow_run(code, address, &state, EC_JOIN_MAY, accessor_visit, &evidence))
-        return EC_RANDOM_AMBIGUOUS;
-    return places_decide(&evidence.pointed, ret_place);
+    if (kind == EC_ACCESSOR_NONE)
+        return true;
+    if (!ec_flow_run(code, address, &state, EC_JOIN_MAY, evidence_visit, &evidence))
+        return false;
+    *ret_places = kind == EC_ACCESSOR_COPIES ? evidence.pointed : evidence.given;
+    return true;
+}
+
+static char *place_describe(const struct ec_random_place *place)
+{
+    return place->indirect ? g_strdup_printf("*(ssl + 0x%x) + 0x%x", place->pointer, place->offset)
+                           : g_strdup_printf("ssl + 0x%x", place->offset);
+}
+
+/* The one place of `a`, unless `b` speaks against it: where `b` tells anything, the place must be in it. */
+static bool places_agree(const struct places *a, const struct places *b, struct ec_random_place *ret_place)
+{
+    if (a->count != 1 || a->full || (b->count > 0 && !places_have(b, &a->list[0])))
+        return false;
+    *ret_place = a->list[0];
+    return true;
+}
+
+bool ec_random_place_find(struct ec_code *code, uint64_t logger, enum ec_random_accessor kind, uint64_t accessor,
+                          struct ec_random_place *ret_place, GError **error)
+{
+    struct places logged = {}, accessed = {};
+    if (!logger_read(code, logger, &logged) || !accessor_read(code, kind, accessor, &accessed)) {
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                    "the function at 0x%" G_GINT64_MODIFIER "x is too large to follow", logger);
+        return false;
+    }
+    if (places_agree(&logged, &accessed, ret_place) || places_agree(&accessed, &logged, ret_place))
+        return true;
+    if (logged.count == 1 && accessed.count == 1) {
+        g_autofree char *left = place_describe(&logged.list[0]), *right = place_describe(&accessed.list[0]);
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                    "the client random is at %s by the function that logs secrets, at %s by its accessor", left, right);
+    } else {
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                    "the client random's place is %s in the function at 0x%" G_GINT64_MODIFIER "x",
+                    logged.count + accessed.count ? "ambiguous" : "not seen", logger);
+    }
+    return false;
 }

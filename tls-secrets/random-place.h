@@ -9,15 +9,14 @@ struct ec_random_place {
     uint16_t offset;  /* bytes */
 };
 
-enum ec_random_result {
-    EC_RANDOM_NONE,      /* nothing in the code tells */
-    EC_RANDOM_FOUND,     /* *ret_place is set */
-    EC_RANDOM_AMBIGUOUS, /* several places are possible, or the function is too large to follow */
+/* How the library's accessor of the random hands it out. */
+enum ec_random_accessor {
+    EC_ACCESSOR_NONE,   /* there is none */
+    EC_ACCESSOR_COPIES, /* SSL_get_client_random(ssl, out, len) */
+    EC_ACCESSOR_POINTS, /* gnutls_session_get_random(session, datum *client, datum *server) */
 };
-/* In the function at `address` that is handed every secret: it passes (random, 32) on or loops over 32 bytes. */
-enum ec_random_result ec_random_place_find_in_logger(struct ec_code *code, uint64_t address,
-                                                     struct ec_random_place *ret_place);
-/* In SSL_get_client_random(ssl, out, len): the one address it makes from `ssl`. */
-enum ec_random_result ec_random_place_find_in_accessor(struct ec_code *code, uint64_t address,
-                                                       struct ec_random_place *ret_place);
-bool ec_random_place_equals(const struct ec_random_place *a, const struct ec_random_place *b);
+
+/* `logger`: address of the function that is handed every secret. It passes (random, 32) on or loops over 32 bytes.
+ * `accessor`: address of the other one. If both tell, they must agree. EC_HOOK_ERROR_UNPROVEN of hook-point.h. */
+bool ec_random_place_find(struct ec_code *code, uint64_t logger, enum ec_random_accessor kind, uint64_t accessor,
+                          struct ec_random_place *ret_place, GError **error);
