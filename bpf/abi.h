@@ -170,3 +170,9 @@ struct ec_wake {
 #define EC_SECRET_COOKIE_INDIRECT(cookie) ((uint32_t)((cookie) >> 32) & 1)
 #define EC_SECRET_COOKIE_POINTER(cookie) ((uint32_t)((cookie) >> 16) & 0xffff)
 #define EC_SECRET_COOKIE_OFFSET(cookie) ((uint32_t)(cookie)&0xffff)
+
+/* The slots for the capture filter (filter.bpf.h): instructions of one, the magic one included, the exit not. */
+#define EC_FILTER_INSNS 4096
+/* What the magic one loads: "eFE", "eFI". Below 2^31, since it sign-extends; not 0: an untouched slot accepts. */
+#define EC_FILTER_MAGIC_ETHERNET 0x00654645
+#define EC_FILTER_MAGIC_IP 0x00654649

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Room for the user's capture filter inside a tc program, shared by both sides.
+ * Room for the user's capture filter inside a tc program.
  *
  * A slot is a subprogram of a fixed number of instructions: one that loads a magic number, then
  * `goto +0`, then the exit. capture/filter-program.c finds it by its magic in the object file, before libbpf opens
@@ -13,15 +13,19 @@
  * wants such a function to return int according to BTF (check_abnormal_return, Linux 5.10).
  */
 
-/* Instructions of a slot, the magic one included, the exit not. */
-#define EC_FILTER_INSNS 4096
-/* The slots: "eFE", "eFI"; below 2^31, since the instruction sign-extends. Never 0: an untouched slot accepts. */
-#define EC_FILTER_MAGIC_ETHERNET 0x00654645
-#define EC_FILTER_MAGIC_IP 0x00654649
+#include "abi.h"
 
-#ifdef __bpf__
 #define EC_FILTER_STRING_(x) #x
 #define EC_FILTER_STRING(x) EC_FILTER_STRING_(x)
+/* One line of assembly in each: */
+/* clang-format off */
+#define EC_FILTER_ASSEMBLY(magic)                          \
+    "%0 = " EC_FILTER_STRING(magic) "\n"                   \
+    ".rept " EC_FILTER_STRING(EC_FILTER_INSNS) " - 1\n"    \
+    "goto +0\n"                                            \
+    ".endr\n"
+/* clang-format on */
+
 /* Defines `static int name(struct __sk_buff *skb)`: 0 rejects, all else accepts. To be called only in
  * programs of an object that ec_filter_patch() may be run over. */
 #define EC_FILTER_SLOT(name, magic)                                                                                    \
@@ -29,13 +33,6 @@
     {                                                                                                                  \
         register struct __sk_buff *context asm("r1") = skb;                                                            \
         register long accept asm("r0");                                                                                \
-        asm volatile("%0 = " EC_FILTER_STRING(magic) "\n"                                                              \
-                                                     ".rept " EC_FILTER_STRING(EC_FILTER_INSNS) " - 1\n"               \
-                                                                                                "goto +0\n"            \
-                                                                                                ".endr\n"              \
-                     : "=r"(accept)                                                                                    \
-                     : "r"(context)                                                                                    \
-                     : "r2", "r3", "r4", "r5", "memory");                                                              \
+        asm volatile(EC_FILTER_ASSEMBLY(magic) : "=r"(accept) : "r"(context) : "r2", "r3", "r4", "r5", "memory");      \
         return accept;                                                                                                 \
     }
-#endif

@@ -14,8 +14,8 @@
  * LD_ABS wants the skb in r6 and destroys r1 to r5, hence: A = r0, X = r7, r8 for what lasts one instruction,
  * M[i] = the stack.
  */
+#include "abi.h"
 #include "filter-classic.h"
-#include "filter.bpf.h"
 #include "filter.h"
 
 #include <linux/bpf.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel.h"
 
-#include "filter.bpf.h"
 #include "log.h"
 #include "session.h"
 

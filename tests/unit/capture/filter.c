@@ -5,8 +5,8 @@
  */
 #include "filter.h"
 
+#include "abi.h"
 #include "filter-classic.h"
-#include "filter.bpf.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -349,7 +349,7 @@ static void ec_target_list_new_processes_that_end_meanwhile_do_no_harm(void **st
         }
     }
     g_array_append_val(fixture->children, churn);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 50; i++) {
         g_autoptr(ec_target_list) list = ec_target_list_new(false, NULL);
         GPtrArray *processes = ec_target_list_get_processes(list);
         for (guint j = 0; j < processes->len; j++) {
