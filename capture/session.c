@@ -56,7 +56,7 @@ struct ec_session {
     int epoll;
     int signals;
     int signal; /* ec_session_get_signal() */
-    int child; /* pidfd, -1: none */
+    int child;  /* pidfd, -1: none */
     unsigned batches_empty;
     uint64_t next_progress, next_report; /* ms, CLOCK_MONOTONIC */
     uint64_t stop_at;                    /* likewise; 0: no end set */
