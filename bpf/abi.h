@@ -72,6 +72,7 @@ enum ec_direction { EC_DIRECTION_IN = 1, EC_DIRECTION_OUT = 2 }; /* as in epb_fl
 enum ec_packet_flag {
     EC_PACKET_VLAN = 1 << 0,       /* vlan_tci and vlan_proto hold a tag that `data` lacks */
     EC_PACKET_UNFILTERED = 1 << 1, /* the capture filter still has to run, in user space */
+    EC_PACKET_LOOPBACK = 1 << 3,    /* owner is the sender, peer the receiver */
     EC_PACKET_TRUNCATED = 1 << 2,  /* caplen is below the snap length and below len: slot limit */
 };
 

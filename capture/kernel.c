@@ -396,7 +396,7 @@ bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bo
     int err;
 
     if (loopback) {
-        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, EGRESS);
+        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, INGRESS);
     } else {
         err = attach_tc(kernel, &interface,
                         ethernet ? kernel->skeleton->progs.ec_packet_eth_in : kernel->skeleton->progs.ec_packet_ip_in,

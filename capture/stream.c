@@ -379,7 +379,7 @@ static bool shows_progress(const ec_stream *stream, const struct ec_packet *pack
 static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uint64_t now)
 {
     struct head *head = &stream->head;
-    bool out = head->packet->direction == EC_DIRECTION_OUT;
+    bool out = head->packet->direction == EC_DIRECTION_OUT || (head->packet->flags & EC_PACKET_LOOPBACK);
     const struct ec_packet *packet;
 
     for (; !head->moved_on && (packet = ec_queue_get(stream->queue, head->scanned)); head->scanned++)
