@@ -172,12 +172,20 @@ http {{
         return server
 
     def start_s_server(self, *arguments, ns=None, port=443):
+        """With -HTTP it sends the files of self.tmp as they are: see answer_with(). Its standard input stays open."""
         ns = ns or self.ns
         certificate, key = self.certificate()
         server = ns.start("openssl", "s_server", "-accept", str(port), "-cert", certificate, "-key", key, "-quiet",
-                          *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                          *arguments, cwd=self.tmp, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+        self.defer(server.stdin.close)
         wait_until(lambda: ns.answers(port), 10, f"openssl s_server on port {port}")
         return server
+
+    def answer_with(self, name, body="decrypted"):
+        """A whole response as a file; the length lets Wireshark show it before the connection ends."""
+        with open(self.path(name), "w", encoding="utf-8", newline="") as file:
+            file.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}")
 
     # --- clients ---------------------------------------------------------------------------------
 

@@ -10,6 +10,19 @@ import lab
 import pcapng
 
 
+# TC_ACT_SHOT for UDP to port 9999 behind an Ethernet and an IPv4 header, else TC_ACT_UNSPEC.
+FOREIGN = """
+static long (*load_bytes)(const void *, unsigned, void *, unsigned) = (void *)26;
+__attribute__((section("classifier"), used)) int foreign(void *skb)
+{
+    unsigned short port = 0;
+    load_bytes(skb, 36, &port, 2);
+    return port == __builtin_bswap16(9999) ? 2 : -1;
+}
+char _license[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
 class Coexist(lab.Lab):
     def filters(self, interface="lo"):
         """The tc filters and qdiscs of one interface, as tc prints them without counters."""
@@ -56,15 +69,14 @@ class Coexist(lab.Lab):
         self.assertTrue(pcapng.File(self.path("out.pcapng")).packets)
 
     def add_foreign_filter(self):
-        """clsact with a u32 and a bpf filter of somebody else's."""
+        """clsact with a u32 filter and a bpf filter of somebody else's; the latter drops UDP to port 9999."""
         self.ns.run("tc", "qdisc", "add", "dev", "lo", "clsact")
         for side in ("ingress", "egress"):
             self.ns.run("tc", "filter", "add", "dev", "lo", side, "prio", "10", "protocol", "ip", "u32", "match", "ip",
-                        "dport", "9999", "0xffff", "action", "drop")
+                        "dport", "7", "0xffff", "flowid", "1:1")
         source, program = self.path("foreign.c"), self.path("foreign.o")
         with open(source, "w", encoding="utf-8") as file:
-            file.write('__attribute__((section("classifier"), used)) int foreign(void *skb) { return -1; }\n'
-                       'char license[] __attribute__((section("license"), used)) = "GPL";\n')
+            file.write(FOREIGN)
         subprocess.run(["clang", "-target", "bpf", "-O2", "-c", source, "-o", program], check=True)
         self.ns.run("tc", "filter", "add", "dev", "lo", "ingress", "prio", "20", "bpf", "direct-action", "obj", program,
                     "sec", "classifier")

@@ -40,8 +40,8 @@ time.sleep(0.3)
 
 
 class Owner(lab.Lab):
-    def start_program(self, text, *arguments, ns=None, **kwargs):
-        return (ns or self.ns).start(lab.PYTHON, "-c", text, *arguments, **kwargs)
+    def start_program(self, program, *arguments, ns=None, **kwargs):
+        return (ns or self.ns).start(lab.PYTHON, "-c", program, *arguments, **kwargs)
 
     def start_echo(self, address, port, kind="SOCK_STREAM", ns=None):
         server = self.start_program(ECHO, address, str(port), kind, ns=ns)

@@ -138,21 +138,22 @@ class Packets(lab.Lab):
         self.assertEqual(names, {"veth0"})
 
     def test_other_protocols(self):
-        """ARP, ICMP and VLAN-tagged frames are there."""
+        """ARP, ICMP and VLAN-tagged frames are there, the tag of a received frame too, which is not in its bytes."""
         other = lab.Namespace(self)
         self.ns.connect(other)
-        for ns, number in ((self.ns, 1), (other, 2)):
-            ns.run("ip", "link", "add", "link", "veth0", "name", "veth0.7", "type", "vlan", "id", "7")
-            ns.run("ip", "address", "add", f"10.79.0.{number}/24", "dev", "veth0.7")
-            ns.run("ip", "link", "set", "veth0.7", "up")
-        path = self.path("vlan.pcapng")
-        ecapture = self.start_ecapture("-w", path, "-i", "veth0", probe="10.77.0.2")
+        paths = self.path("near.pcapng"), self.path("far.pcapng")
+        near = self.start_ecapture("-w", paths[0], "-i", "veth0", probe="10.77.0.2")
+        far = self.start_ecapture("-w", paths[1], "-i", "veth0", ns=other, probe="10.77.0.1")
         self.ns.run("ip", "neighbour", "flush", "all")
-        self.send_mark("tagged", "10.79.0.2")
         self.send_mark("bare", "10.77.0.2")
+        self.ns.run(lab.PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n"
+                    "s.bind(('veth0', 0))\n"
+                    "s.send(b'\\xff' * 6 + b'\\x02' * 6 + b'\\x81\\0\\0\\x07\\x08\\0' + b'tagged' + bytes(60))")
         time.sleep(0.5)
-        lab.stop(ecapture)
-        packets = pcapng.File(path).packets
-        self.assertTrue([packet for packet in packets if packet.data[12:14] == b"\x08\x06"], "ARP")
-        tagged = [packet for packet in packets if b"tagged" in packet.data and packet.data[12:14] == b"\x81\x00"]
-        self.assertEqual([packet.data[14:16] for packet in tagged], [b"\x00\x07"], "the VLAN tag")
+        for ecapture, path in zip((near, far), paths):
+            lab.stop(ecapture)
+            packets = pcapng.File(path).packets
+            self.assertTrue([packet for packet in packets if packet.data[12:14] == b"\x08\x06"], "ARP")
+            self.assertTrue([packet for packet in packets if packet.data[23:24] == b"\x01"], "ICMP")
+            tagged = [packet for packet in packets if b"tagged" in packet.data]
+            self.assertEqual([packet.data[12:16] for packet in tagged], [b"\x81\x00\x00\x07"], f"the tag in {path}")

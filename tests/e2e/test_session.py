@@ -190,8 +190,10 @@ class Session(lab.Lab):
 
     def test_pid_option_of_extcap(self):
         """Only one of two servers is asked for."""
-        wanted = self.start_s_server("-www", port=443)
-        self.start_s_server("-www", port=8443)
+        self.answer_with("r0")
+        self.answer_with("r1")
+        wanted = self.start_s_server("-HTTP", port=443)
+        self.start_s_server("-HTTP", port=8443)
         tshark = self.start_tshark("-o", f"extcap.ecapture_tls.pid:{wanted.pid},{self.prober(self.ns)}",
                                    fields=HTTP_FIELDS + ("tcp.port",), display="tcp.port == 443 || tcp.port == 8443")
         self.curl("https://127.0.0.1:8443/r1")
@@ -206,7 +208,7 @@ class Session(lab.Lab):
     def test_latency(self):
         """From the response on the wire to its line on tshark's output."""
         self.start_nginx()
-        tshark = self.start_tshark("--update-interval", "20", fields=HTTP_FIELDS, display="http")
+        tshark = self.start_tshark(fields=HTTP_FIELDS, display="http")
         generator = random.Random(1)
         for number in range(120):
             self.curl(f"https://127.0.0.1/r{number}", *(["--tls-max", "1.2"] if number % 2 else []))
