@@ -69,7 +69,7 @@ static size_t hex_parse(const char *from, const char *end, uint8_t *ret_bytes, s
 
 static bool label_read(const char *line, size_t len, struct ec_secret *secret)
 {
-    if (len >= sizeof(secret->label))
+    if (len >= sizeof(secret->label) || memchr(line, '\0', len))
         return false;
     memcpy(secret->label, line, len);
     return ec_secret_label_parse(secret->label) != EC_LABEL_MAX;

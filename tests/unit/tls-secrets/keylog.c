@@ -117,6 +117,14 @@ static void keylog_line_parse_malformed_fails_and_leaves_output(void **state)
     assert_memory_equal(&parsed, &before, sizeof(before));
 }
 
+static void keylog_line_parse_nul_in_label_fails(void **state)
+{
+    (void)state;
+    static const char line[] = "CLIENT_RANDOM\0X " RANDOM_HEX " aa";
+    struct ec_secret parsed;
+    assert_false(ec_keylog_line_parse(line, sizeof(line) - 1, &parsed));
+}
+
 static void keylog_line_parse_cut_anywhere_fails(void **state)
 {
     (void)state;
@@ -172,6 +180,7 @@ int main(void)
         cmocka_unit_test(keylog_line_parse_formatted_returns_same),
         cmocka_unit_test(keylog_line_parse_upper_case_and_crlf_returns_secret),
         cmocka_unit_test(keylog_line_parse_malformed_fails_and_leaves_output),
+        cmocka_unit_test(keylog_line_parse_nul_in_label_fails),
         cmocka_unit_test(keylog_line_parse_cut_anywhere_fails),
         cmocka_unit_test(secret_set_add_twice_passes_once),
         cmocka_unit_test(secret_set_add_beyond_capacity_forgets_oldest),

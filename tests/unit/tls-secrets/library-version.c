@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A small ELF file of one segment that holds the text. */
+#include "hook-point.h"
+
+#include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static bool version_find(const char *text, char ret_version[static 48])
+{
+    struct {
+        Elf64_Ehdr header;
+        Elf64_Phdr segment;
+        char text[256];
+    } file = {
+        .header = {.e_ident = "\177ELF\2\1\1",
+                   .e_type = ET_DYN,
+                   .e_machine = EM_X86_64,
+                   .e_phoff = sizeof(Elf64_Ehdr),
+                   .e_phentsize = sizeof(Elf64_Phdr),
+                   .e_phnum = 1},
+        .segment = {.p_type = PT_LOAD, .p_filesz = sizeof(file), .p_memsz = sizeof(file), .p_flags = PF_R},
+    };
+    g_strlcpy(file.text, text, sizeof(file.text));
+    int fd = memfd_create("version", MFD_CLOEXEC);
+    assert_int_equal(write(fd, &file, sizeof(file)), sizeof(file));
+    bool found = ec_library_version_find(fd, ret_version);
+    close(fd);
+    return found;
+}
+
+static void version_find_known_texts_gives_version(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"OpenSSL 3.0.22 13 Oct 2026", "3.0.22"},
+        {"OpenSSL 1.1.1w  11 Sep 2023", "1.1.1w"},
+        {"OpenSSL 3.5.0-beta1 11 Sep 2023", "3.5.0-beta1"},
+        {"OpenSSL 3.0.13+quic 30 Jan 2024", "3.0.13+quic"},
+        {"LibreSSL 3.8.2", "LibreSSL 3.8.2"},
+        {"OpenSSL 1.1.1 (compatible; BoringSSL)", "BoringSSL"},
+        {"OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)", "AWS-LC 1.30.0"},
+        {"see OpenSSL 3 and OpenSSL 1.0.2; OpenSSL 3.0.22 13 Oct 2026", "3.0.22"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        char version[48] = "";
+        assert_true(version_find(cases[i][0], version));
+        assert_string_equal(version, cases[i][1]);
+    }
+}
+
+static void version_find_other_texts_finds_none(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",
+        "OpenSSL ",
+        "OpenSSL 3.0.22",
+        "OpenSSL 3.0.22 or later",
+        "OpenSSL version 3.0.22 13 Oct",
+        "LibreSSL ",
+        "OpenSSL 1.1.1 (compatible; ",
+        "OpenSSL 1.11111111111111111111111111111111111111111111111111111111111111 1",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        char version[48] = "untouched";
+        assert_false(version_find(cases[i], version));
+        assert_string_equal(version, "untouched");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(version_find_known_texts_gives_version),
+        cmocka_unit_test(version_find_other_texts_finds_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
