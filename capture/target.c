@@ -112,6 +112,7 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list)
 
 /* ---- libraries ---- */
 
+/* Without its file yet. */
 static struct ec_library *library_add(ec_target_list *list, dev_t dev, ino_t ino, char *path_to_take)
 {
     struct ec_library *library = g_new0(struct ec_library, 1);
@@ -134,13 +135,49 @@ static struct ec_library *library_find(const ec_target_list *list, dev_t dev, in
     return g_hash_table_lookup(list->by_file, &id);
 }
 
-/* `root`: of the mount namespace that `library->path` is of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that
- * goes with it, or -1. */
-static void library_inspect(struct ec_library *library, const char *root, int crypto_fd)
+static bool files_are_equal(int a, int b)
+{
+    enum { PIECE = 1 << 16 };
+    g_autofree char *buffer = g_malloc(2 * PIECE);
+    ssize_t n;
+
+    for (off_t offset = 0; (n = pread(a, buffer, PIECE, offset)) > 0; offset += n)
+        if (pread(b, buffer + PIECE, (size_t)n, offset) != n || memcmp(buffer, buffer + PIECE, (size_t)n) != 0)
+            return false;
+    return n == 0;
+}
+
+/* A library with the same bytes: another container's copy, most likely. To compare takes a tenth of the time of
+ * finding the hook point, and a process that maps a library may be milliseconds away from its first handshake. */
+static const struct ec_library *library_find_twin(const ec_target_list *list, const struct ec_library *library)
+{
+    for (guint i = 0; i < list->libraries->len; i++) {
+        const struct ec_library *other = g_ptr_array_index(list->libraries, i);
+        if (other != library && other->hookable && other->size == library->size &&
+            files_are_equal(other->fd, library->fd))
+            return other;
+    }
+    return NULL;
+}
+
+/* Gives a library its file, and finds its hook point if that is wanted. `root`: of the mount namespace that its path is
+ * of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that goes with it, or -1. */
+static void library_open(const ec_target_list *list, struct ec_library *library, int fd_to_take, off_t size,
+                         const char *root, int crypto_fd)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
 
+    library->fd = fd_to_take;
+    library->size = size;
+    if (!list->find_points)
+        return;
+    const struct ec_library *twin = library_find_twin(list, library);
+    if (twin != NULL) {
+        library->hookable = true;
+        library->point = twin->point;
+        return;
+    }
+    g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
     library->hookable = ec_hook_point_find(library->fd, debug_fd, &library->point, &error);
     if (!library->hookable)
         library->reason = g_strdup(error->message);
@@ -269,12 +306,9 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
     if (library != NULL)
         return library;
     library = library_add(list, status.st_dev, status.st_ino, g_strdup(mapping->path));
-    library->fd = ec_fd_steal(&fd);
-    if (list->find_points) {
-        g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
-        g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
-        library_inspect(library, root, crypto_fd);
-    }
+    g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
+    g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
+    library_open(list, library, ec_fd_steal(&fd), status.st_size, root, crypto_fd);
     return library;
 }
 
@@ -486,11 +520,8 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     if (library != NULL)
         return library;
     library = library_add(list, status.st_dev, status.st_ino, g_strdup(path));
-    library->fd = ec_fd_steal(&fd);
-    if (list->find_points) {
-        g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
-        library_inspect(library, "", crypto_fd);
-    }
+    g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
+    library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
     return library;
 }
 

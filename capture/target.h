@@ -19,6 +19,7 @@
 struct ec_library {
     dev_t dev; /* of stat(2); if fd is -1, of /proc/PID/maps, which can differ */
     ino_t ino;
+    off_t size;                 /* bytes; 0 if fd is -1 */
     char *path;                 /* as mapped, in its process's mount namespace; " (deleted)" cut off */
     int fd;                     /* open, read only; -1 if it could not be opened */
     bool hookable;              /* never without find_points */

@@ -422,6 +422,29 @@ static void ec_target_list_add_path_what_is_no_file_fails(void **state)
     assert_int_equal(ec_target_list_get_libraries(list)->len, 0);
 }
 
+/* A copy with the same bytes is hooked like the first; one that differs by a byte is looked at anew. */
+static void ec_target_list_add_path_equal_copy_is_hookable_alike(void **state)
+{
+    struct fixture *fixture = *state;
+    g_autofree char *copy = g_build_filename(fixture->directory, "copy.so", NULL);
+    g_autofree char *other = g_build_filename(fixture->directory, "other.so", NULL);
+    g_autoptr(ec_target_list) list = ec_target_list_new_empty(true);
+
+    require_library(fixture);
+    assert_true(g_file_set_contents(copy, fixture->contents, (gssize)fixture->len, NULL));
+    memset(fixture->contents, 0, 64);
+    assert_true(g_file_set_contents(other, fixture->contents, (gssize)fixture->len, NULL));
+    const struct ec_library *first = ec_target_list_add_path(list, fixture->library, NULL);
+    const struct ec_library *second = ec_target_list_add_path(list, copy, NULL);
+    const struct ec_library *third = ec_target_list_add_path(list, other, NULL);
+    assert_true(first->hookable);
+    assert_ptr_not_equal(first, second);
+    assert_true(second->hookable);
+    assert_memory_equal(&first->point, &second->point, sizeof(first->point));
+    assert_false(third->hookable);
+    assert_non_null(third->reason);
+}
+
 static void ec_target_list_add_defaults_finds_the_systems_library(void **state)
 {
     struct fixture *fixture = *state;
@@ -457,6 +480,7 @@ int main(void)
         CASE(ec_target_list_new_other_users_processes_are_counted),
         CASE(ec_target_list_new_openssl_tells_its_version),
         CASE(ec_target_list_add_path_what_is_no_file_fails),
+        CASE(ec_target_list_add_path_equal_copy_is_hookable_alike),
         CASE(ec_target_list_add_defaults_finds_the_systems_library),
     };
 
