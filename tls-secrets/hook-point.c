@@ -37,6 +37,7 @@ static const char *const method_names[] = {
     [EC_HOOK_SYMBOL] = "symbol",
     [EC_HOOK_DEBUG] = "debug data",
     [EC_HOOK_XREF] = "cross-reference",
+    [EC_HOOK_GO_TABLE] = "Go function table",
 };
 _Static_assert(G_N_ELEMENTS(method_names) == EC_HOOK_METHOD_MAX, "a name for every method");
 
@@ -50,6 +51,7 @@ static const char *const kind_names[] = {
     [EC_LIBRARY_OPENSSL] = "OpenSSL",
     [EC_LIBRARY_BORINGSSL] = "BoringSSL",
     [EC_LIBRARY_GNUTLS] = "GnuTLS",
+    [EC_LIBRARY_GO] = "Go crypto/tls",
 };
 _Static_assert(G_N_ELEMENTS(kind_names) == EC_LIBRARY_KIND_MAX, "a name for every kind");
 

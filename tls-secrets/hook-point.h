@@ -11,12 +11,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ec_hook_method { EC_HOOK_SYMBOL, EC_HOOK_DEBUG, EC_HOOK_XREF, EC_HOOK_METHOD_MAX };
-/* "symbol", "debug data", "cross-reference" */
+enum ec_hook_method { EC_HOOK_SYMBOL, EC_HOOK_DEBUG, EC_HOOK_XREF, EC_HOOK_GO_TABLE, EC_HOOK_METHOD_MAX };
+/* "symbol", "debug data", "cross-reference", "Go function table" */
 const char *ec_hook_method_get_name(enum ec_hook_method method);
 
-enum ec_library_kind { EC_LIBRARY_OPENSSL, EC_LIBRARY_BORINGSSL, EC_LIBRARY_GNUTLS, EC_LIBRARY_KIND_MAX };
+enum ec_library_kind {
+    EC_LIBRARY_OPENSSL,
+    EC_LIBRARY_BORINGSSL,
+    EC_LIBRARY_GNUTLS,
+    EC_LIBRARY_GO, /* a program with Go's crypto/tls: go-hook-point.h */
+    EC_LIBRARY_KIND_MAX
+};
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
+
+/* How Go passes arguments: on the stack, or, since 1.17 (x86-64) and 1.18 (aarch64), in registers. */
+enum ec_go_abi { EC_GO_ABI_STACK, EC_GO_ABI_REGISTER };
 
 #define EC_HOOK_ARGUMENTS 4
 struct ec_hook_point {
@@ -33,6 +42,9 @@ struct ec_hook_point {
                                        there (OpenSSL 1.1.1, BoringSSL). `ssl`: the function's first argument */
     uint16_t random_pointer_offset; /* bytes */
     uint16_t random_offset;         /* bytes */
+    enum ec_go_abi go_abi;          /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
+    uint64_t go_resume_offset;      /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
+                                       go-hook-point.h */
     char version[48];               /* of the library if its file tells ("3.0.22"), else "" */
     char build_id[41];              /* hex, "" if it has none */
 };
