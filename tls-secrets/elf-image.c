@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 enum {
-    PIECE_LEN = 1 << 20,     /* bytes read at a time by a scan */
-    NOTES_MAX = 64 << 10,    /* bytes of notes that are looked at */
-    SHARED_NAMES_MAX = 4096, /* strings with the wanted part that are kept */
+    PIECE_LEN = 1 << 20,   /* bytes read at a time by a scan */
+    NOTES_MAX = 64 << 10,  /* bytes of notes that are looked at */
+    SEGMENTS_MAX = 64,     /* that are kept; linkers make about ten */
+    NOTE_RANGES_MAX = 64,  /* that are looked at */
+    SYMBOLS_MAX = 1024,    /* whose names are read in one search */
+    SHARED_NAMES_MAX = 64, /* strings with the wanted part that are kept */
     SYMBOLS_PER_READ = 1 << 13,
 };
 
@@ -35,6 +38,8 @@ struct ec_elf_image {
     size_t segment_count;
     struct ec_elf_segment *segments;
     struct symbol_table tables[EC_ELF_TABLE_MAX];
+    uint64_t segment_bytes; /* sum of the segments' sizes */
+    unsigned note_ranges;
     char build_id[41];
     char debug_link[256];
     uint32_t debug_crc;
@@ -101,12 +106,15 @@ static bool header_read(struct ec_elf_image *image, Elf64_Ehdr *ret_header, GErr
     return true;
 }
 
-/* A debug file's segments are described but hold no bytes (SHT_NOBITS); their ranges may lie outside the file. */
+/* A debug file's segments are described but hold no bytes (SHT_NOBITS); their ranges may lie outside the file.
+ * Segments that cover the file over and over are a trap: every byte of them is searched. */
 static void segment_add(struct ec_elf_image *image, const Elf64_Phdr *header)
 {
     if (header->p_filesz == 0 || !image_has(image, header->p_offset, header->p_filesz) ||
-        header->p_vaddr > UINT64_MAX - header->p_filesz)
+        header->p_vaddr > UINT64_MAX - header->p_filesz || image->segment_count == SEGMENTS_MAX ||
+        header->p_filesz > 2 * image->file_size - image->segment_bytes)
         return;
+    image->segment_bytes += header->p_filesz;
     image->segments[image->segment_count++] = (struct ec_elf_segment){
         .offset = header->p_offset,
         .address = header->p_vaddr,
@@ -117,9 +125,11 @@ static void segment_add(struct ec_elf_image *image, const Elf64_Phdr *header)
 
 static void notes_read(struct ec_elf_image *image, uint64_t offset, uint64_t size)
 {
+    if (image->build_id[0] || image->note_ranges++ >= NOTE_RANGES_MAX)
+        return;
     size = MIN(size, NOTES_MAX);
     g_autofree uint8_t *notes = table_read(image, offset, size, 1);
-    if (!notes || image->build_id[0])
+    if (!notes)
         return;
     for (uint64_t at = 0; range_is_inside(at, sizeof(Elf64_Nhdr), size);) {
         Elf64_Nhdr note;
@@ -173,7 +183,7 @@ static void segments_read(struct ec_elf_image *image, const Elf64_Ehdr *header)
         headers = table_read(image, header->e_phoff, count, sizeof(Elf64_Phdr));
     if (!headers)
         return;
-    image->segments = g_new0(struct ec_elf_segment, count);
+    image->segments = g_new0(struct ec_elf_segment, SEGMENTS_MAX);
     for (size_t i = 0; i < count; i++)
         if (headers[i].p_type == PT_LOAD)
             segment_add(image, &headers[i]);
@@ -391,6 +401,7 @@ struct symbol_search {
     GArray *names;
     uint64_t names_first;
     uint64_t names_last;
+    unsigned visited;
     ec_elf_symbol_visit visit;
     void *data;
 };
@@ -417,7 +428,7 @@ static bool symbols_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
             ELF64_ST_TYPE(raw.st_info) != STT_FUNC || raw.st_shndx == SHN_UNDEF ||
             !name_is_wanted(search->names, raw.st_name))
             continue;
-        if (!symbol_visit(search, &raw))
+        if (search->visited++ == SYMBOLS_MAX || !symbol_visit(search, &raw))
             return false;
     }
     return true;

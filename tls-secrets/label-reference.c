@@ -15,6 +15,7 @@ enum {
     PLACES_MAX = 64,
     REFERENCES_MAX = 512,   /* instructions that load a label; a library has about ten */
     CANDIDATES_MAX = 16384, /* places in the code that look like one and are decoded */
+    LOOKUPS_MAX = 1 << 22,  /* … that pass the bitmap; of 300 MB of real code, some ten thousand do */
     INSN_BACK_MAX = 9,      /* bytes of an x86-64 instruction in front of its last 4 */
     ADRP_BACK_MAX = 512,    /* bytes that an adrp may stand in front of its add */
     STRING_MARGIN = 64,     /* more than the longest label */
@@ -76,19 +77,28 @@ static bool strings_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
     const struct string_scan *scan = data;
     needle_scan(scan, piece, len, at, "_SECRET");
     needle_scan(scan, piece, len, at, "CLIENT_RANDOM");
-    if (!scan->strings->names_boringssl && !scan->segment->executable)
+    if (!scan->strings->names_boringssl)
         scan->strings->names_boringssl = has_any(piece, len, boringssl);
     return true;
+}
+
+static void segments_scan(const struct ec_elf_image *image, bool executable, struct ec_label_strings *strings)
+{
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
+        struct string_scan scan = {segment, strings};
+        if (segment->executable == executable)
+            ec_elf_image_scan(image, segment->offset, segment->size, STRING_MARGIN, strings_scan, &scan);
+    }
 }
 
 void ec_label_strings_find(const struct ec_elf_image *image, struct ec_label_strings *ret_strings)
 {
     *ret_strings = (struct ec_label_strings){.places = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place))};
-    const struct ec_elf_segment *segment = NULL;
-    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
-        struct string_scan scan = {segment, ret_strings};
-        ec_elf_image_scan(image, segment->offset, segment->size, STRING_MARGIN, strings_scan, &scan);
-    }
+    /* Linkers of before 2018 put strings and code into one segment; else code is not worth the time. */
+    segments_scan(image, false, ret_strings);
+    if (!ret_strings->labels)
+        segments_scan(image, true, ret_strings);
 }
 
 void ec_label_strings_clear(struct ec_label_strings *strings)
@@ -110,8 +120,10 @@ struct reference_scan {
     GArray *references;         /* struct reference */
     enum ec_secret_label label; /* of the reference that is followed */
     unsigned candidates;
+    unsigned lookups;
     bool fixed_position;
-    uint8_t low_bits[1 << 13]; /* bit per value of an address's low 16 bits that some label has */
+    uint32_t low_mask;         /* the bits of an address that low_bits tells apart */
+    uint8_t low_bits[1 << 13]; /* bit per value of those bits that some label has */
 };
 
 static void taker_add(struct ec_label_use *use, uint64_t address, enum ec_secret_label label)
@@ -195,10 +207,13 @@ static bool candidate_count(struct reference_scan *scan)
     return false;
 }
 
-static bool maybe_wanted(const struct reference_scan *scan, uint64_t address)
+static bool maybe_wanted(struct reference_scan *scan, uint64_t address)
 {
-    uint16_t low = address;
-    return scan->low_bits[low >> 3] >> (low & 7) & 1;
+    uint32_t low = address & scan->low_mask;
+    if (!(scan->low_bits[low >> 3] >> (low & 7) & 1))
+        return false;
+    scan->use->exhausted |= scan->lookups++ >= LOOKUPS_MAX;
+    return true;
 }
 
 /* Instructions that end with the 4 bytes at `last` and load the label's address. */
@@ -256,6 +271,8 @@ static bool arm64_scan(const uint8_t *piece, size_t len, uint64_t at, void *data
         if ((word & 0xffc00000) != 0x91000000) /* ADD (immediate), 64-bit, not shifted */
             continue;
         uint64_t low = word >> 10 & 0xfff, page = 0;
+        if (!maybe_wanted(scan, low))
+            continue;
         for (size_t p = 0; p < scan->strings->places->len; p++) {
             const struct ec_label_place *place = &g_array_index(scan->strings->places, struct ec_label_place, p);
             struct ec_insn insn;
@@ -285,11 +302,12 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
     scan->strings = strings;
     scan->use = ret_use;
     scan->fixed_position = ec_elf_image_is_fixed(image);
+    bool arm64 = ec_elf_image_get_machine(image) == EM_AARCH64;
+    scan->low_mask = arm64 ? 0xfff : 0xffff;
     for (size_t i = 0; i < strings->places->len; i++) {
-        uint16_t low = g_array_index(strings->places, struct ec_label_place, i).address;
+        uint32_t low = g_array_index(strings->places, struct ec_label_place, i).address & scan->low_mask;
         scan->low_bits[low >> 3] |= 1 << (low & 7);
     }
-    bool arm64 = ec_elf_image_get_machine(image) == EM_AARCH64;
     for (size_t i = 0; (scan->segment = ec_elf_image_get_segment(image, i)); i++)
         if (scan->segment->executable)
             ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, arm64 ? 0 : 3,
