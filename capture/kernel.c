@@ -119,7 +119,8 @@ static bool load(ec_kernel *kernel, GError **error)
                 "see why with --log-level debug, and report it");
 }
 
-static int load_empty_uprobe(const struct bpf_prog_load_opts *options)
+/* libbpf 1.1 takes const options, later ones do not. */
+static int load_empty_uprobe(struct bpf_prog_load_opts *options)
 {
     const struct bpf_insn body[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
                                     {.code = BPF_JMP | BPF_EXIT}};
