@@ -270,13 +270,28 @@ static const struct ec_owner *find_owner(const ec_stream *stream, const struct e
 {
     if (is_known(owner))
         return owner;
-    return cookie ? ec_owners_get(stream->owners, cookie) : NULL;
+    owner = cookie ? ec_owners_get(stream->owners, cookie) : NULL;
+    return owner && is_known(owner) ? owner : NULL;
+}
+
+/* A socket that no process has reported yet, and that wasn't waited for in vain before. */
+static bool is_due(const ec_stream *stream, const struct ec_owner *owner, uint64_t cookie)
+{
+    return cookie && !is_known(owner) && !ec_owners_get(stream->owners, cookie);
 }
 
 static bool awaits_owner(const ec_stream *stream, const struct ec_packet *packet)
 {
-    return (packet->cookie && !find_owner(stream, &packet->owner, packet->cookie)) ||
-           (packet->peer_cookie && !find_owner(stream, &packet->peer, packet->peer_cookie));
+    return is_due(stream, &packet->owner, packet->cookie) || is_due(stream, &packet->peer, packet->peer_cookie);
+}
+
+/* The kernel's own sockets have no process: only their first packet waits for one. */
+static void give_up_owner(ec_stream *stream, const struct ec_owner *owner, uint64_t cookie)
+{
+    static const struct ec_owner unknown;
+
+    if (is_due(stream, owner, cookie))
+        ec_owners_set(stream->owners, cookie, &unknown);
 }
 
 static void insert_tag(ec_stream *stream, const struct ec_packet *packet)
@@ -396,8 +411,12 @@ static bool must_wait(ec_stream *stream, uint64_t now)
 
     if (!stream->head.accepted)
         return false;
-    if (awaits_owner(stream, packet) && now < packet->record.time + OWNER_WAIT_NS)
-        return true;
+    if (awaits_owner(stream, packet)) {
+        if (now < packet->record.time + OWNER_WAIT_NS)
+            return true;
+        give_up_owner(stream, &packet->owner, packet->cookie);
+        give_up_owner(stream, &packet->peer, packet->peer_cookie);
+    }
     if (ec_handshakes_get_missing(stream->handshakes, &stream->head.need) == 0)
         return false;
     owner = find_owner(stream, &packet->owner, packet->cookie);
@@ -438,7 +457,7 @@ static void write_head(ec_stream *stream)
 
     if (!passes_process_filter(stream, view.owner, view.peer))
         return;
-    if (awaits_owner(stream, packet))
+    if ((packet->cookie && !view.owner) || (packet->peer_cookie && !view.peer))
         stream->statistics.unattributed++;
     if (head->need.labels) {
         ec_handshakes_settle(stream->handshakes, &head->need);

@@ -343,6 +343,26 @@ static void pump_owner_by_cookie_is_found(void **state)
     close_stream(fixture);
 }
 
+static void pump_socket_without_process_waits_once(void **state)
+{
+    struct fixture *fixture = open_stream((struct ec_stream_config){0});
+    struct ec_packet packet = make_packet(now() - 100 * MS, 1);
+    struct ec_statistics statistics;
+    (void)state;
+
+    packet.owner.flags = 0;
+    packet.cookie = 78;
+    put_packet(fixture, &packet, "x");
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY); /* waited for long enough */
+    packet.record.time = now();
+    put_packet(fixture, &packet, "y");
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY);
+    ec_stream_get_statistics(fixture->stream, &statistics);
+    assert_int_equal(statistics.packets, 2);
+    assert_int_equal(statistics.unattributed, 2);
+    close_stream(fixture);
+}
+
 static void pump_process_filter_drops_others(void **state)
 {
     struct fixture *fixture = open_stream((struct ec_stream_config){.filter_process = true});
@@ -436,6 +456,7 @@ int main(void)
         cmocka_unit_test(pump_unhooked_process_is_not_waited_for),
         cmocka_unit_test(pump_crowded_ring_releases_early),
         cmocka_unit_test(pump_owner_by_cookie_is_found),
+        cmocka_unit_test(pump_socket_without_process_waits_once),
         cmocka_unit_test(pump_process_filter_drops_others),
         cmocka_unit_test(pump_torn_record_is_counted_not_read),
         cmocka_unit_test(pump_max_packets_stops),
