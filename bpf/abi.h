@@ -133,7 +133,7 @@ enum ec_counter {
     EC_COUNT_MAX,
 };
 
-/* Where the capture filter runs. A packet whose VLAN tag is in metadata is always left to user space. */
+/* Where the capture filter runs. */
 enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
 
 /* Written by user space before load (const volatile). */
@@ -147,7 +147,8 @@ struct ec_bpf_config {
     uint8_t filter_uid;
     uint8_t follow_forks; /* children of processes in `pids` join it */
     uint8_t filter;       /* enum ec_filter_place */
-    uint8_t pad[4];
+    uint8_t filter_vlan;  /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
+    uint8_t pad[3];
 };
 _Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
 

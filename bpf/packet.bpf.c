@@ -356,7 +356,7 @@ static __always_inline bool capture_filter_accepts(struct __sk_buff *skb, enum l
 {
     if (config.filter == EC_FILTER_NONE)
         return true;
-    if (config.filter == EC_FILTER_USER || skb->vlan_present) {
+    if (config.filter == EC_FILTER_USER || (config.filter_vlan && skb->vlan_present)) {
         *flags |= EC_PACKET_UNFILTERED;
         return true;
     }

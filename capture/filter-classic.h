@@ -2,6 +2,7 @@
 #pragma once
 /* Between filter.c, which sees libpcap's `struct bpf_insn`, and filter-program.c, which sees the kernel's: the two
  * headers can't be included together. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,4 +18,5 @@ _Static_assert(sizeof(struct ec_classic_insn) == 8, "layout of struct sock_filte
 struct ec_filter {
     struct ec_classic_insn *insns;
     size_t count; /* at least 1 */
+    bool tests_vlan;
 };

@@ -22,6 +22,21 @@ static ec_filter *filter_copy(const void *insns, size_t count)
     return filter;
 }
 
+/* "vlan" as a word of pcap-filter(7), not within a name or a number. */
+static bool text_says_vlan(const char *text)
+{
+    static const char word_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    static const char word[] = "vlan";
+
+    while (*text != '\0') {
+        size_t len = strspn(text, word_characters);
+        if (len == strlen(word) && memcmp(text, word, len) == 0)
+            return true;
+        text += len != 0 ? len : 1;
+    }
+    return false;
+}
+
 ec_filter *ec_filter_new(const char *text, int dlt, uint32_t snaplen, GError **error)
 {
     struct bpf_program program = {0};
@@ -36,6 +51,7 @@ ec_filter *ec_filter_new(const char *text, int dlt, uint32_t snaplen, GError **e
         return NULL;
     }
     ec_filter *filter = filter_copy(program.bf_insns, program.bf_len);
+    filter->tests_vlan = text != NULL && text_says_vlan(text);
     pcap_freecode(&program);
     return filter;
 }
@@ -53,6 +69,11 @@ void ec_filter_free(ec_filter *filter)
         return;
     g_free(filter->insns);
     g_free(filter);
+}
+
+bool ec_filter_tests_vlan(const ec_filter *filter)
+{
+    return filter->tests_vlan;
 }
 
 bool ec_filter_match(const ec_filter *filter, const uint8_t *data, uint32_t caplen, uint32_t len)

@@ -30,6 +30,12 @@ ec_filter *ec_filter_new_reject(void);
 void ec_filter_free(ec_filter *filter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_filter, ec_filter_free)
 
+/* Whether the expression says "vlan". A filter that doesn't is run over bytes without the tag that the kernel keeps in
+ * metadata, one that does over bytes with that tag put back: so a live capture of tcpdump's comes out the same ("tcp"
+ * takes tagged packets, "vlan and tcp" too, "not vlan" none of them). Where both kinds are joined by "or", the former
+ * part misses tagged packets. */
+bool ec_filter_tests_vlan(const ec_filter *filter);
+
 /* `len`: bytes on the wire; `caplen` <= len of them are in `data`. */
 bool ec_filter_match(const ec_filter *filter, const uint8_t *data, uint32_t caplen, uint32_t len);
 

@@ -207,6 +207,7 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     }
     skeleton->rodata->config = config->bpf;
     skeleton->rodata->config.filter = (uint8_t)place;
+    skeleton->rodata->config.filter_vlan = place != EC_FILTER_NONE && ec_filter_tests_vlan(config->filter_eth);
     return skeleton;
 }
 

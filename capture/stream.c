@@ -317,6 +317,8 @@ static bool passes_capture_filter(const ec_stream *stream, int linktype)
 
     if (!(head->packet->flags & EC_PACKET_UNFILTERED) || !filter)
         return true;
+    if (!ec_filter_tests_vlan(filter))
+        return ec_filter_match(filter, head->packet->data, head->packet->caplen, head->packet->len);
     return ec_filter_match(filter, head->data, head->caplen, head->len);
 }
 

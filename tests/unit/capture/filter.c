@@ -363,6 +363,26 @@ static void ec_filter_match_wire_length_counts_for_len(void **state)
     assert_false(ec_filter_match(filter, packets[0].bytes, 54, 54));
 }
 
+static void ec_filter_tests_vlan_only_by_its_keyword(void **state)
+{
+    static const struct {
+        const char *text;
+        bool expected;
+    } cases[] = {
+        {"vlan", true}, {"(vlan 5)and tcp", true},     {"not vlan", true}, {"tcp port 443", false},
+        {"", false},    {"ether proto 0x8100", false},
+    };
+    g_autoptr(ec_filter) reject = ec_filter_new_reject();
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ec_filter) filter = ec_filter_new(cases[i].text, ETHERNET, SNAPLEN, NULL);
+        assert_non_null(filter);
+        assert_int_equal(ec_filter_tests_vlan(filter), cases[i].expected);
+    }
+    assert_false(ec_filter_tests_vlan(reject));
+}
+
 static void ec_capture_filter_check_tells_good_from_bad(void **state)
 {
     g_autofree char *syntax = ec_capture_filter_check("tcp prot 443");
@@ -382,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ec_filter_new_bad_expression_gives_libpcaps_message),
         cmocka_unit_test(ec_filter_match_wire_length_counts_for_len),
+        cmocka_unit_test(ec_filter_tests_vlan_only_by_its_keyword),
         cmocka_unit_test(ec_capture_filter_check_tells_good_from_bad),
         cmocka_unit_test(ec_filter_generate_protochain_returns_false),
         cmocka_unit_test(ec_filter_generate_small_capacity_returns_false),

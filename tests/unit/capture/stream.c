@@ -444,6 +444,34 @@ static void pump_vlan_tag_is_put_back(void **state)
     close_stream(fixture);
 }
 
+/* As tcpdump's live filters see it, which the kernel shows the tag apart from the bytes. */
+static void pump_vlan_tag_is_filtered_like_tcpdump(void **state)
+{
+    static const struct {
+        const char *filter;
+        unsigned packets;
+    } cases[] = {{"ether proto 0x0800", 1}, {"vlan 5", 1}, {"vlan 6", 0}, {"not vlan", 0}, {"arp", 0}};
+    const struct ec_sink_interface ethernet = {.name = "t1", .linktype = EC_LINKTYPE_ETHERNET, .snaplen = 1000};
+    struct ec_statistics statistics;
+    (void)state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(ec_filter) filter = ec_filter_new(cases[i].filter, 1 /* DLT_EN10MB */, 1000, NULL);
+        struct fixture *fixture = open_stream((struct ec_stream_config){.filter_eth = filter});
+        struct ec_packet packet = make_packet(now() - 1 * MS, 20);
+        ec_stream_add_interface(fixture->stream, 8, &ethernet);
+        packet.ifindex = 8;
+        packet.flags = EC_PACKET_VLAN | EC_PACKET_UNFILTERED;
+        packet.vlan_proto = 0x8100;
+        packet.vlan_tci = 5;
+        put_packet(fixture, &packet, "aaaaaabbbbbb\x08\x00xxxxxx");
+        ec_stream_pump(fixture->stream, true, NULL);
+        ec_stream_get_statistics(fixture->stream, &statistics);
+        assert_int_equal(statistics.packets, cases[i].packets);
+        close_stream(fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +490,7 @@ int main(void)
         cmocka_unit_test(pump_max_packets_stops),
         cmocka_unit_test(pump_failing_sink_returns_its_error),
         cmocka_unit_test(pump_vlan_tag_is_put_back),
+        cmocka_unit_test(pump_vlan_tag_is_filtered_like_tcpdump),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
