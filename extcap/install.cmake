@@ -5,7 +5,7 @@ set(ECAPTURE_EXTCAP_DIR ${CMAKE_INSTALL_LIBDIR}/wireshark/extcap CACHE PATH
   "Where Wireshark looks for extcaps (tshark -G folders), relative to the prefix or absolute")
 set(ECAPTURE_GROUP wireshark CACHE STRING "The group that may capture")
 # The ones that capture/privilege.c asks for.
-set(ECAPTURE_CAPABILITIES "cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_sys_ptrace,cap_dac_read_search=ep")
+set(ECAPTURE_CAPABILITIES "cap_bpf,cap_perfmon,cap_net_admin,cap_net_raw,cap_sys_ptrace,cap_checkpoint_restore,cap_dac_read_search=ep")
 
 configure_file(launcher.in launcher @ONLY)
 foreach(directory ${CMAKE_INSTALL_BINDIR} ${ECAPTURE_EXTCAP_DIR})

@@ -286,11 +286,11 @@ def file_holds(path, needle):
 
 
 class Tshark:
-    """A running tshark -i ecapture-…; `rows`: (arrival time, [fields]) of each output line."""
+    """A running tshark -i ecapture-…, or -r - if `interface` is None; `rows`: (arrival time, [fields]) of each line."""
 
-    def __init__(self, lab, ns, interface, arguments, fields, display, probe):
+    def __init__(self, lab, ns, interface, arguments, fields, display, probe, stdin=subprocess.DEVNULL):
         self.lab, self.rows, self.fields = lab, [], ("udp.dstport", *fields)
-        command = ["tshark", "-l", "-n", "-i", interface, *arguments]
+        command = ["tshark", "-l", "-n", *(["-i", interface] if interface else ["-r", "-"]), *arguments]
         live = "-w" not in arguments
         if live:
             command += ["-Y", f"({display}) || udp.port == {PROBE_PORT}", "-T", "fields", "-E", "separator=/t"]
@@ -298,11 +298,11 @@ class Tshark:
                 command += ["-e", field]
         self.stderr = lab.path("tshark.log")
         with open(self.stderr, "w", encoding="utf-8") as log:
-            self.process = ns.start(*command, stdout=subprocess.PIPE, stderr=log, text=True, errors="replace",
-                                    env=lab.wireshark_environment())
+            self.process = ns.start(*command, stdin=stdin, stdout=subprocess.PIPE, stderr=log, text=True,
+                                    errors="replace", env=lab.wireshark_environment())
         self.process.reader = threading.Thread(target=self.read_rows, daemon=True)
         self.process.reader.start()
-        if live:
+        if live and probe:
             self.wait_for_probe(ns, probe)
 
     def read_rows(self):
