@@ -55,8 +55,9 @@ static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
         ec_log_warning("%s", reason->message);
         return false;
     }
-    ec_log_info("hooked %s %s %s by %s", library->path, ec_library_kind_get_name(library->point.kind),
-                library->point.version, ec_hook_method_get_name(library->point.method));
+    ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_kind_get_name(library->point.kind),
+                library->point.version[0] ? " " : "", library->point.version,
+                ec_hook_method_get_name(library->point.method));
     return true;
 }
 
