@@ -72,7 +72,7 @@ enum ec_direction { EC_DIRECTION_IN = 1, EC_DIRECTION_OUT = 2 }; /* as in epb_fl
 enum ec_packet_flag {
     EC_PACKET_VLAN = 1 << 0,       /* vlan_tci and vlan_proto hold a tag that `data` lacks */
     EC_PACKET_UNFILTERED = 1 << 1, /* the capture filter still has to run, in user space */
-    EC_PACKET_LOOPBACK = 1 << 3,    /* owner is the sender, peer the receiver */
+    EC_PACKET_LOOPBACK = 1 << 3,   /* owner is the sender, peer the receiver */
     EC_PACKET_TRUNCATED = 1 << 2,  /* caplen is below the snap length and below len: slot limit */
 };
 
@@ -178,3 +178,12 @@ struct ec_wake {
 /* What the magic one loads: "eFE", "eFI". Below 2^31, since it sign-extends; not 0: an untouched slot accepts. */
 #define EC_FILTER_MAGIC_ETHERNET 0x00654645
 #define EC_FILTER_MAGIC_IP 0x00654649
+
+/*
+ * Attach cookie of the probes on Go's crypto/tls: which library (program) it is, in the same place; whether the
+ * arguments are in registers; and whether the function is keysFromMasterSecret instead of writeKeyLog.
+ */
+#define EC_GO_COOKIE(library, registers, resume)                                                                       \
+    ((uint64_t)(library) << 49 | (uint64_t) !!(resume) << 1 | (uint64_t) !!(registers))
+#define EC_GO_COOKIE_REGISTERS(cookie) ((uint32_t)(cookie)&1)
+#define EC_GO_COOKIE_RESUME(cookie) ((uint32_t)(cookie) >> 1 & 1)

@@ -2,24 +2,10 @@
 /*
  * The probe at or near the entry of ssl_log_secret(ssl, label, secret, secret_len), OpenSSL >= 1.1.1 and kin; the
  * cookie tells which registers hold the arguments there.
- *
- * It is sleepable (Linux 6.0): the label lies in a file-backed page that the process may not have
- * touched yet, and only a sleepable program may fault it in. On older kernels the same body runs
- * without sleeping; a page that isn't there then counts as EC_DROP_SECRET_FAULT.
  */
-#include "maps.bpf.h"
-
-#include <linux/ptrace.h>
-
-#include <bpf/bpf_tracing.h>
-#include <stdbool.h>
+#include "secret.bpf.h"
 
 #define PAGE_BYTES 4096ul
-
-static __always_inline long read_user(void *to, uint32_t len, const void *from, bool sleepable)
-{
-    return sleepable ? bpf_copy_from_user(to, len, from) : bpf_probe_read_user(to, len, from);
-}
 
 /* The verifier takes no variable offset into the context; a comment that differs keeps clang from making one. */
 #define REGISTER(number, field)                                                                                        \
@@ -92,52 +78,22 @@ static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uin
     return read_user(random, EC_RANDOM_LEN, base + EC_SECRET_COOKIE_OFFSET(cookie), sleepable);
 }
 
-static __always_inline void fill_task(struct ec_secret_event *event, uint32_t uid)
-{
-    uint64_t pid_tgid = bpf_get_current_pid_tgid();
-
-    event->record.type = EC_RECORD_SECRET;
-    event->record.flags = 0;
-    event->record.size = sizeof(*event);
-    event->record.time = bpf_ktime_get_boot_ns();
-    event->record.pid = pid_tgid >> 32;
-    event->record.tid = (uint32_t)pid_tgid;
-    event->uid = uid;
-    event->pad = 0;
-    bpf_get_current_comm(event->comm, sizeof(event->comm));
-}
-
 static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
 {
     uint64_t cookie = bpf_get_attach_cookie(ctx), len = read_argument(ctx, cookie, 3);
-    uint32_t uid = (uint32_t)bpf_get_current_uid_gid();
     struct ec_secret_event *event;
+    bool is_whole;
 
-    if (!filter_match(bpf_get_current_pid_tgid() >> 32, uid))
+    if (!secret_is_wanted())
         return 0;
-    if (len == 0 || len > EC_SECRET_LEN) {
-        counter_add(EC_DROP_SECRET_INVALID, 1);
+    event = secret_begin(EC_SECRET_COOKIE_LIBRARY(cookie), len);
+    if (!event)
         return 0;
-    }
-    event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-    if (!event) {
-        counter_add(EC_DROP_SECRET_RING_FULL, 1);
-        return 0;
-    }
-    __builtin_memset(event->label, 0, sizeof(event->label));
-    __builtin_memset(event->secret, 0, sizeof(event->secret));
-    fill_task(event, uid);
-    event->library = EC_SECRET_COOKIE_LIBRARY(cookie);
-    event->secret_len = len;
-    if (read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) ||
-        read_user(event->secret, (uint32_t)len, (const void *)read_argument(ctx, cookie, 2), sleepable) ||
-        read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable)) {
-        counter_add(EC_DROP_SECRET_FAULT, 1);
-        bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-        return 0;
-    }
+    is_whole = !read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) &&
+               !read_user(event->secret, (uint32_t)len, (const void *)read_argument(ctx, cookie, 2), sleepable) &&
+               !read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
     event->label_len = label_len(event->label);
-    bpf_ringbuf_submit(event, wake_flags(&events, EC_EVENTS_WAKE_BYTES));
+    secret_end(event, is_whole);
     return 0;
 }
 

@@ -211,9 +211,29 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     return skeleton;
 }
 
-static struct bpf_program *get_secret_program(const ec_kernel *kernel)
+/* What a uprobe is on: each has a program that may sleep and one that doesn't. */
+enum uprobe { UPROBE_SECRET, UPROBE_GO, UPROBE_MAX };
+
+static struct bpf_program *get_uprobe_program(const ec_kernel *kernel, enum uprobe uprobe, bool sleepable)
 {
-    return kernel->sleepable ? kernel->skeleton->progs.ec_secret : kernel->skeleton->progs.ec_secret_nosleep;
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+
+    if (uprobe == UPROBE_GO)
+        return sleepable ? skeleton->progs.ec_go_secret : skeleton->progs.ec_go_secret_nosleep;
+    return sleepable ? skeleton->progs.ec_secret : skeleton->progs.ec_secret_nosleep;
+}
+
+static void choose_uprobe_programs(ec_kernel *kernel)
+{
+    kernel->sleepable = has_sleepable_uprobes();
+    kernel->uprobe_multi = has_uprobe_multi();
+    for (enum uprobe uprobe = 0; uprobe < UPROBE_MAX; uprobe++) {
+        struct bpf_program *used = get_uprobe_program(kernel, uprobe, kernel->sleepable);
+
+        bpf_program__set_autoload(get_uprobe_program(kernel, uprobe, !kernel->sleepable), false);
+        if (kernel->uprobe_multi)
+            bpf_program__set_expected_attach_type(used, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
+    }
 }
 
 ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
@@ -230,12 +250,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
         return NULL;
     }
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
-    kernel->sleepable = has_sleepable_uprobes();
-    kernel->uprobe_multi = has_uprobe_multi();
-    bpf_program__set_autoload(kernel->skeleton->progs.ec_secret, kernel->sleepable);
-    bpf_program__set_autoload(kernel->skeleton->progs.ec_secret_nosleep, !kernel->sleepable);
-    if (kernel->uprobe_multi)
-        bpf_program__set_expected_attach_type(get_secret_program(kernel), (enum bpf_attach_type)TRACE_UPROBE_MULTI);
+    choose_uprobe_programs(kernel);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -431,9 +446,9 @@ void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
     }
 }
 
-static bool attach_uprobe(ec_kernel *kernel, const char *path, uint64_t offset, uint64_t cookie)
+static bool attach_uprobe(ec_kernel *kernel, enum uprobe uprobe, const char *path, uint64_t offset, uint64_t cookie)
 {
-    struct bpf_program *program = get_secret_program(kernel);
+    struct bpf_program *program = get_uprobe_program(kernel, uprobe, kernel->sleepable);
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie);
     int fd;
 
@@ -445,17 +460,33 @@ static bool attach_uprobe(ec_kernel *kernel, const char *path, uint64_t offset, 
     return fd >= 0;
 }
 
-bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
-                              GError **error)
+static bool attach_secret(ec_kernel *kernel, const char *path, const struct ec_hook_point *point, uint32_t library)
 {
     const uint8_t *at = point->registers;
-    char path[32];
     uint64_t cookie = EC_SECRET_COOKIE(library, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]), point->random_indirect,
                                        point->random_pointer_offset, point->random_offset);
 
+    return attach_uprobe(kernel, UPROBE_SECRET, path, point->probe_offset, cookie);
+}
+
+static bool attach_go(ec_kernel *kernel, const char *path, const struct ec_hook_point *point, uint32_t library)
+{
+    bool registers = point->go_abi == EC_GO_ABI_REGISTER;
+
+    return attach_uprobe(kernel, UPROBE_GO, path, point->probe_offset, EC_GO_COOKIE(library, registers, false)) &&
+           (point->go_resume_offset == 0 ||
+            attach_uprobe(kernel, UPROBE_GO, path, point->go_resume_offset, EC_GO_COOKIE(library, registers, true)));
+}
+
+bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
+                              GError **error)
+{
+    char path[32];
+
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (attach_uprobe(kernel, path, point->probe_offset, cookie))
+    if (point->kind == EC_LIBRARY_GO ? attach_go(kernel, path, point, library)
+                                     : attach_secret(kernel, path, point, library))
         return true;
     return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the library",
                 "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
