@@ -62,7 +62,8 @@ static bool encoder_open_memory(ec_encoder *encoder, GError **error)
         map = mmap(NULL, MAP_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, encoder->fd, 0);
     if (map == MAP_FAILED) {
         g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_WRITE,
-                    "no memory file (memfd_create): %s: raise the limits of memory and file size (ulimit)", g_strerror(errno));
+                    "no memory file (memfd_create): %s: raise the limits of memory and file size (ulimit)",
+                    g_strerror(errno));
         return false;
     }
     encoder->map = map;
