@@ -106,15 +106,29 @@ class Handshake(lab.Lab):
                 "context = ssl._create_unverified_context()\n"
                 f"urllib.request.urlopen('https://127.0.0.1/{name}', context=context).read()")
 
+    def system_libssl(self):
+        run = subprocess.run(["ldd", "/usr/bin/openssl"], capture_output=True, text=True, check=True)
+        return [line.split()[2] for line in run.stdout.splitlines() if "libssl.so" in line][0]
+
+    def test_other_mount_namespace(self):
+        """A library that lies where only its process can see it, as in a container."""
+        self.start_nginx()
+        directory = self.path("lib")
+        os.mkdir(directory)
+        tshark = self.capture()
+        script = f"mount -t tmpfs tmpfs {directory} && cp {self.system_libssl()} {directory} && " \
+                 f"LD_LIBRARY_PATH={directory} exec curl -sk -o /dev/null https://127.0.0.1/inside"
+        self.ns.run("unshare", "--mount", "sh", "-c", script)
+        self.wait_for(tshark, ["/inside"])
+        tshark.stop()
+
     def test_other_copy_of_the_library(self):
         """A copy of libssl elsewhere, mapped by one process only after the start, then deleted from disk."""
         self.start_nginx()
         directory = self.path("lib")
         os.mkdir(directory)
-        run = subprocess.run(["ldd", "/usr/bin/openssl"], capture_output=True, text=True, check=True)
-        source = [line.split()[2] for line in run.stdout.splitlines() if "libssl.so" in line][0]
-        copy = os.path.join(directory, os.path.basename(source))
-        subprocess.run(["cp", source, copy], check=True)
+        copy = os.path.join(directory, os.path.basename(self.system_libssl()))
+        subprocess.run(["cp", self.system_libssl(), copy], check=True)
         tshark = self.capture()
         environment = dict(os.environ, LD_LIBRARY_PATH=directory)
         script = self.python_client("copied")
@@ -133,9 +147,7 @@ class Handshake(lab.Lab):
         self.start_nginx()
         directory = self.path("lib")
         os.mkdir(directory)
-        run = subprocess.run(["ldd", "/usr/bin/openssl"], capture_output=True, text=True, check=True)
-        source = [line.split()[2] for line in run.stdout.splitlines() if "libssl.so" in line][0]
-        subprocess.run(["cp", source, directory], check=True)
+        subprocess.run(["cp", self.system_libssl(), directory], check=True)
         tshark = self.capture()
         self.ns.run("curl", "-sk", "-o", "/dev/null", "https://127.0.0.1/short",
                     env=dict(os.environ, LD_LIBRARY_PATH=directory))
