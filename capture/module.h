@@ -8,8 +8,8 @@ enum ec_module_id { EC_MODULE_TLS, EC_MODULE_MAX };
 
 struct ec_module {
     enum ec_module_id id;
-    const char *name;        /* "tls": the CLI's word; the extcap interface is "ecapture-" name */
-    const char *display;     /* "OpenSSL and BoringSSL" */
+    const char *name;    /* "tls": the CLI's word; the extcap interface is "ecapture-" name */
+    const char *display; /* "OpenSSL and BoringSSL" */
 };
 
 extern const struct ec_module ec_modules[EC_MODULE_MAX];

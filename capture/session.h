@@ -13,20 +13,20 @@
 #include <sys/types.h>
 
 struct ec_session_config {
-    unsigned modules;           /* bits of 1 << enum ec_module_id */
+    unsigned modules;              /* bits of 1 << enum ec_module_id */
     const char *const *interfaces; /* names, NULL-terminated; NULL or "any": all that are up, later ones too */
-    const char *filter;         /* pcap-filter(7), NULL: none */
-    const uint32_t *pids;       /* n_pids of them; 0: every process */
+    const char *filter;            /* pcap-filter(7), NULL: none */
+    const uint32_t *pids;          /* n_pids of them; 0: every process */
     size_t n_pids;
-    bool follow_forks;          /* children of `pids` too */
+    bool follow_forks; /* children of `pids` too */
     bool filter_uid;
     uid_t uid;
-    const char *const *libssl;  /* paths, NULL-terminated: hook these beside what is found; NULL: none */
-    uint32_t snaplen;           /* bytes, 1 … EC_SNAPLEN_MAX */
-    size_t ring_size;           /* bytes; rounded up to a power of two of at least a page */
-    unsigned hold_ms;           /* longest wait of a packet for its secrets; 0: never hold */
-    uint64_t max_packets;       /* stop after so many; 0: no limit */
-    uint64_t max_seconds;       /* stop after so long; 0: no limit */
+    const char *const *libssl; /* paths, NULL-terminated: hook these beside what is found; NULL: none */
+    uint32_t snaplen;          /* bytes, 1 … EC_SNAPLEN_MAX */
+    size_t ring_size;          /* bytes; rounded up to a power of two of at least a page */
+    unsigned hold_ms;          /* longest wait of a packet for its secrets; 0: never hold */
+    uint64_t max_packets;      /* stop after so many; 0: no limit */
+    uint64_t max_seconds;      /* stop after so long; 0: no limit */
 };
 
 /* Defaults of the fields above; they equal those that --extcap-config declares. */
@@ -35,12 +35,12 @@ struct ec_session_config {
 #define EC_DEFAULT_HOLD_MS 500u
 
 enum ec_session_error {
-    EC_SESSION_ERROR_PRIVILEGE,  /* a capability is missing */
-    EC_SESSION_ERROR_KERNEL,     /* a feature is missing, e.g. BTF */
-    EC_SESSION_ERROR_INTERFACE,  /* no such interface, or none is up */
-    EC_SESSION_ERROR_FILTER,     /* the capture filter doesn't compile */
-    EC_SESSION_ERROR_PROCESS,    /* no such process */
-    EC_SESSION_ERROR_LIBRARY,    /* a --libssl path can't be hooked */
+    EC_SESSION_ERROR_PRIVILEGE, /* a capability is missing */
+    EC_SESSION_ERROR_KERNEL,    /* a feature is missing, e.g. BTF */
+    EC_SESSION_ERROR_INTERFACE, /* no such interface, or none is up */
+    EC_SESSION_ERROR_FILTER,    /* the capture filter doesn't compile */
+    EC_SESSION_ERROR_PROCESS,   /* no such process */
+    EC_SESSION_ERROR_LIBRARY,   /* a --libssl path can't be hooked */
     EC_SESSION_ERROR_FAILED,
 };
 #define EC_SESSION_ERROR (ec_session_error_quark())
@@ -58,7 +58,8 @@ void ec_session_add_sink(ec_session *session, struct ec_sink *sink);
 /* Ends ec_session_run() when this child of ours has exited (CLI: -- COMMAND). */
 void ec_session_set_child(ec_session *session, pid_t child);
 /* Called about once a second from ec_session_run(), with the totals. */
-void ec_session_set_progress(ec_session *session, void (*progress)(const struct ec_statistics *total, void *data), void *data);
+void ec_session_set_progress(ec_session *session, void (*progress)(const struct ec_statistics *total, void *data),
+                             void *data);
 
 /* Captures until SIGINT or SIGTERM, a limit, the child's end, the reader's going away (all true),
  * or a failure (false). Then flushes and closes the sinks. Blocks these signals for its time. */
