@@ -2,7 +2,9 @@
 """The same run seen by tcpdump and by ecapture: nothing missing, nothing extra, byte for byte."""
 import collections
 import os
+import re
 import signal
+import struct
 import subprocess
 import time
 
@@ -157,3 +159,27 @@ class Packets(lab.Lab):
             self.assertTrue([packet for packet in packets if packet.data[23:24] == b"\x01"], "ICMP")
             tagged = [packet for packet in packets if b"tagged" in packet.data]
             self.assertEqual([packet.data[12:16] for packet in tagged], [b"\x81\x00\x00\x07"], f"the tag in {path}")
+
+    def test_losses_are_told(self):
+        """A ring that is too small: what is lost is counted, in the file and in the summary, and what is there is whole."""
+        with open(self.path("big"), "wb") as file:
+            file.truncate(64 << 20)
+        os.chmod(self.path("big"), 0o644)
+        self.start_nginx()
+        path = self.path("loss.pcapng")
+        ecapture = self.start_ecapture("-w", path, "-i", "lo", "--mapsize", "64K", "tcp port 443 or udp port 9")
+        tcpdump = self.ns.start("tcpdump", "-i", "lo", "-w", self.path("all.pcap"), "-B", "200000", "-s", "64", "-Z", "root",
+                                "tcp port 443", stderr=subprocess.PIPE, text=True)
+        tcpdump.stderr.readline()
+        time.sleep(0.5)
+        self.curl("https://127.0.0.1/file/big")
+        time.sleep(1)
+        lab.stop(tcpdump, signal.SIGINT)
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+        file = self.assert_whole(path)
+        lost = int(re.search(r"(\d+) packets and \d+ secrets lost", self.read("ecapture.log")).group(1))
+        self.assertGreater(lost, 0, "this load was to overflow the ring")
+        dropped = struct.unpack("<Q", file.statistics[0][5][0])[0]
+        self.assertEqual(dropped, lost, "the interface statistics' drops")
+        flow = [p for p in file.packets if 443 in (pcapng.ip_header(p, 1) or (0, 0, 0))[1:3]]
+        self.assertEqual(len(flow) + lost, len(self.read_tcpdump(self.path("all.pcap"))), "captured and lost make all")

@@ -2,6 +2,7 @@
 """The main job: live HTTPS decrypted in one pass, with the right process at every request and response."""
 import collections
 import os
+import pty
 import random
 import subprocess
 import time
@@ -286,3 +287,26 @@ class Session(lab.Lab):
         self.assertIn(443, ports)
         self.assertNotIn(80, ports)
         self.assertEqual([row["http.request.uri"] for row in tshark.table() if row["http.request.uri"]], ["/r0"])
+
+    def test_progress_on_a_terminal(self):
+        """One line, written over once a second; none where stderr is no terminal."""
+        reading, terminal = pty.openpty()
+        process = self.ns.start(lab.BINARY, "tls", "-w", self.path("t.pcapng"), "-a", "duration:3", stderr=terminal)
+        os.close(terminal)
+        self.ns.probe()
+        text = b""
+        while True:
+            try:
+                chunk = os.read(reading, 4096)
+            except OSError:  # EIO: the other end is closed
+                break
+            if not chunk:
+                break
+            text += chunk
+        os.close(reading)
+        self.assertEqual(process.wait(10), 0)
+        self.assertGreaterEqual(text.count(b"handshakes:"), 2, text)
+        self.assertGreaterEqual(text.count(b"\r"), 2, text)
+        run = self.ns.run(lab.BINARY, "tls", "-w", self.path("t.pcapng"), "-a", "duration:2")
+        self.assertNotIn("\r", run.stderr)
+        self.assertNotIn("handshakes:", run.stderr.split(" TLS handshakes:")[0])
