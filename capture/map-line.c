@@ -10,7 +10,7 @@ struct name_pattern {
     const char *prefix;
     const char *infix;
 };
-static const struct name_pattern library_patterns[] = {{"libssl.so", ""}, {"libssl-", ".so"}};
+static const struct name_pattern library_patterns[] = {{"libssl.so", ""}, {"libssl-", ".so"}, {"libgnutls.so", ""}};
 static const struct name_pattern crypto_patterns[] = {{"libcrypto.so", ""}, {"libcrypto-", ".so"}};
 
 static bool name_match(const struct name_pattern *patterns, size_t n_patterns, const char *path, size_t len)

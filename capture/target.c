@@ -181,7 +181,7 @@ static void library_open(const ec_target_list *list, struct ec_library *library,
     library->hookable = ec_hook_point_find(library->fd, debug_fd, &library->point, &error);
     if (!library->hookable)
         library->reason = g_strdup(error->message);
-    else if (library->point.version[0] == '\0' && crypto_fd >= 0)
+    else if (library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_library_version_find(crypto_fd, library->point.version);
 }
 

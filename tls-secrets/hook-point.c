@@ -369,7 +369,7 @@ static bool finder_run(struct finder *finder, GError **error)
     ec_label_strings_find(finder->image, &finder->strings);
     if ((finder->strings.labels & handshake_labels) != handshake_labels) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS,
-                    "no TLS library that hands its secrets to a key log (OpenSSL >= 1.1.1, BoringSSL, AWS-LC)");
+                    "no TLS library that hands its secrets to a key log (OpenSSL >= 1.1.1, BoringSSL, AWS-LC, GnuTLS)");
         return false;
     }
     return (function_find_by_symbol(finder) || function_find_by_reference(finder, error)) && random_find(finder, error);
@@ -414,6 +414,8 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
     g_strlcpy(point.build_id, ec_elf_image_get_build_id(image), sizeof(point.build_id));
     ec_library_version_find(fd, point.version);
     point.kind = kind_get(&finder, point.version);
+    if (point.kind == EC_LIBRARY_GNUTLS)
+        ec_gnutls_version_find(fd, point.version);
     struct probe probe = probe_find(&finder);
     memcpy(point.registers, probe.registers, sizeof(point.registers));
     if (!ec_elf_image_get_offset(image, finder.function, &point.function_offset) ||

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * Finds the function of a TLS library that is handed every secret: ssl_log_secret(ssl, label,
- * secret, secret_len) in OpenSSL >= 1.1.1, BoringSSL and AWS-LC. By symbol, else by debug data,
+ * secret, secret_len) in OpenSSL >= 1.1.1, BoringSSL and AWS-LC, _gnutls_nss_keylog_write(session, label,
+ * secret, secret_len) in GnuTLS >= 3.6. By symbol, else by debug data,
  * else by cross-reference from the label strings. What is not proven is refused with a reason.
  *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
@@ -67,3 +68,5 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
 /* The version of the TLS library inside any ELF file ("3.0.22", "BoringSSL", "AWS-LC 1.30.0", "LibreSSL 3.8.2"),
  * by its version string. libssl itself often lacks it: ask the libcrypto beside it. False if there is none. */
 bool ec_library_version_find(int fd, char ret_version[static 48]);
+/* The version of a libgnutls ("3.7.9"), by the text that it logs at its start. False if it has none. */
+bool ec_gnutls_version_find(int fd, char ret_version[static 48]);

@@ -3,6 +3,7 @@
  * OPENSSL_VERSION_TEXT, which every build of these libraries holds somewhere:
  *   "OpenSSL 3.0.22 13 Oct 2026", "OpenSSL 1.1.1w  11 Sep 2023", "LibreSSL 3.8.2",
  *   "OpenSSL 1.1.1 (compatible; BoringSSL)", "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
+ * and GnuTLS's line for its log, "Enabled GnuTLS 3.7.9 logging...".
  */
 #include "elf-image.h"
 #include "hook-point.h"
@@ -67,15 +68,41 @@ static bool version_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
     return true;
 }
 
-bool ec_library_version_find(int fd, char ret_version[static 48])
+static bool gnutls_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    static const char before[] = "Enabled GnuTLS ";
+    struct version_search *search = data;
+    (void)at;
+    const uint8_t *end = piece + len, *hit = NULL;
+    for (const uint8_t *from = piece; (hit = memmem(from, end - from, before, strlen(before))); from = hit + 1) {
+        char text[TEXT_LEN] = "";
+        hit += strlen(before);
+        memcpy(text, hit, MIN((size_t)(end - hit), sizeof(text) - 1));
+        if (g_ascii_isdigit(*text) && token_copy(text, text + strlen(text), "", search->version))
+            return false;
+    }
+    return true;
+}
+
+static bool version_find(int fd, ec_elf_visit scan, char ret_version[static VERSION_LEN])
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
     struct version_search search = {};
     const struct ec_elf_segment *segment = NULL;
     for (size_t i = 0; image && !search.version[0] && (segment = ec_elf_image_get_segment(image, i)); i++)
-        ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, version_scan, &search);
+        ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, scan, &search);
     if (!search.version[0])
         return false;
     memcpy(ret_version, search.version, sizeof(search.version));
     return true;
+}
+
+bool ec_library_version_find(int fd, char ret_version[static VERSION_LEN])
+{
+    return version_find(fd, version_scan, ret_version);
+}
+
+bool ec_gnutls_version_find(int fd, char ret_version[static VERSION_LEN])
+{
+    return version_find(fd, gnutls_scan, ret_version);
 }

@@ -116,6 +116,9 @@ static void ec_library_name_match_knows_openssl_and_its_copies(void **state)
     assert_true(is_library("libssl.so"));
     assert_true(is_library("/site-packages/psycopg2.libs/libssl-3e69114b.so.1.1.1k"));
     assert_true(is_library("/a/libssl.so.3 (deleted)"));
+    assert_true(is_library("/usr/lib/libgnutls.so.30.34.3"));
+    assert_false(is_library("/usr/lib/libgnutls-dane.so.0"));
+    assert_false(is_library("/usr/lib/libgnutlsxx.so.30"));
     assert_false(is_library("/usr/lib/libssl3.so"));
     assert_false(is_library("/usr/lib/libssl-doc.txt"));
     assert_false(is_library("/usr/lib/xlibssl.so.3"));

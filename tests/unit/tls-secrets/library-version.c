@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-static bool version_find(const char *text, char ret_version[static 48])
+static bool text_find(bool (*find)(int, char[static 48]), const char *text, char ret_version[static 48])
 {
     struct {
         Elf64_Ehdr header;
@@ -29,9 +29,25 @@ static bool version_find(const char *text, char ret_version[static 48])
     g_strlcpy(file.text, text, sizeof(file.text));
     int fd = memfd_create("version", MFD_CLOEXEC);
     assert_int_equal(write(fd, &file, sizeof(file)), sizeof(file));
-    bool found = ec_library_version_find(fd, ret_version);
+    bool found = find(fd, ret_version);
     close(fd);
     return found;
+}
+
+static bool version_find(const char *text, char ret_version[static 48])
+{
+    return text_find(ec_library_version_find, text, ret_version);
+}
+
+static void gnutls_version_find_text_of_log_gives_version(void **state)
+{
+    (void)state;
+    char version[48] = "untouched";
+    assert_false(text_find(ec_gnutls_version_find, "GnuTLS 3.7.9", version));
+    assert_false(text_find(ec_gnutls_version_find, "Enabled GnuTLS ", version));
+    assert_string_equal(version, "untouched");
+    assert_true(text_find(ec_gnutls_version_find, "Enabled GnuTLS 3.8.13 logging...", version));
+    assert_string_equal(version, "3.8.13");
 }
 
 static void version_find_known_texts_gives_version(void **state)
@@ -77,6 +93,7 @@ static void version_find_other_texts_finds_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gnutls_version_find_text_of_log_gives_version),
         cmocka_unit_test(version_find_known_texts_gives_version),
         cmocka_unit_test(version_find_other_texts_finds_none),
     };
