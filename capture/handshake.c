@@ -21,11 +21,13 @@ enum side { CLIENT, SERVER };
 struct flow {
     struct ec_endpoint client, server;
     uint8_t client_random[EC_RANDOM_LEN];
-    uint16_t version;        /* of the ServerHello; 0 before it */
-    bool early;              /* 0-RTT offered */
-    bool missed;             /* a packet went out without its secret */
-    bool synced[2];          /* per side: next_record is known */
-    uint32_t next_record[2]; /* sequence number at which the next TLS record begins */
+    uint16_t version;                  /* of the ServerHello; 0 before it */
+    bool early;                        /* 0-RTT offered */
+    bool missed;                       /* a packet went out without its secret */
+    bool synced[2];                    /* per side: next_record is known */
+    uint32_t next_record[2];           /* sequence number at which the next TLS record begins, or its header goes on */
+    uint8_t cut[2][EC_TLS_HEADER_LEN]; /* that header's bytes in the segments before */
+    uint8_t cut_len[2];
 };
 
 /* The secrets of one client random. */
@@ -235,6 +237,14 @@ static bool find_record(const struct flow *flow, enum side side, const struct ec
     if (ahead < 0)
         return false;
     *ret_skip = (size_t)ahead;
+    if (flow->cut_len[side] > 0 && *ret_skip < segment->payload_len) {
+        size_t rest = 0;
+
+        if (!ec_tls_record_resume(flow->cut[side], flow->cut_len[side], segment->payload + ahead,
+                                  segment->payload_len - *ret_skip, &rest))
+            return false;
+        *ret_skip += rest;
+    }
     return true;
 }
 
@@ -266,7 +276,9 @@ static unsigned client_needs(const struct flow *flow, const struct ec_tls_peek *
 static unsigned flow_inspect(struct flow *flow, enum side side, const struct ec_segment *segment,
                              const struct ec_tls_peek *peek)
 {
-    flow->next_record[side] = segment->sequence + (uint32_t)peek->next;
+    flow->next_record[side] = segment->sequence + (uint32_t)(peek->next + peek->cut_len);
+    flow->cut_len[side] = peek->cut_len;
+    memcpy(flow->cut[side], peek->cut, sizeof(peek->cut));
     flow->synced[side] = true;
     if (side == SERVER)
         return server_needs(flow, peek);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    RECORD_HEADER_LEN = 5,          /* RFC 8446 5.1: type, legacy_record_version, length */
+    RECORD_HEADER_LEN = EC_TLS_HEADER_LEN,
     RECORD_BODY_MAX = 16384 + 2048, /* RFC 5246 6.2.3: the largest TLSCiphertext; RFC 8446 5.2 is stricter */
     HANDSHAKE_HEADER_LEN = 4,       /* type, 24-bit length */
     HELLO_MAX = 1 << 17,            /* bytes: a bit more than RFC 8446 4.1.2's vectors can fill */
@@ -167,6 +167,14 @@ static bool header_is_valid(const uint8_t *header, size_t here)
     return len <= RECORD_BODY_MAX && (len > 0 || header[0] == TYPE_APPLICATION_DATA);
 }
 
+/* The type is here in any case. Of an alert it takes the length too to know whether it is clear. */
+static void header_cut(const uint8_t *header, size_t here, struct ec_tls_peek *peek)
+{
+    peek->cut_len = here;
+    memcpy(peek->cut, header, here);
+    record_peek(header[0], (struct reader){header, header}, SIZE_MAX, peek);
+}
+
 bool ec_tls_record_peek(const uint8_t *payload, size_t len, size_t skip, struct ec_tls_peek *ret_peek)
 {
     struct ec_tls_peek peek = {.next = skip};
@@ -175,6 +183,8 @@ bool ec_tls_record_peek(const uint8_t *payload, size_t len, size_t skip, struct 
         const uint8_t *header = payload + peek.next;
         size_t here = len - peek.next;
         valid = header_is_valid(header, here);
+        if (valid && here < RECORD_HEADER_LEN)
+            header_cut(header, here, &peek);
         if (!valid || here < RECORD_HEADER_LEN)
             break;
         size_t record_len = header[3] << 8 | header[4];
@@ -185,4 +195,18 @@ bool ec_tls_record_peek(const uint8_t *payload, size_t len, size_t skip, struct 
     }
     *ret_peek = peek;
     return valid;
+}
+
+bool ec_tls_record_resume(const uint8_t *cut, size_t cut_len, const uint8_t *payload, size_t len, size_t *ret_skip)
+{
+    uint8_t header[RECORD_HEADER_LEN];
+    size_t missing = RECORD_HEADER_LEN - cut_len;
+    if (cut_len >= RECORD_HEADER_LEN || len < missing)
+        return false;
+    memcpy(header, cut, cut_len);
+    memcpy(header + cut_len, payload, missing);
+    if (!header_is_valid(header, sizeof(header)))
+        return false;
+    *ret_skip = missing + (header[3] << 8 | header[4]);
+    return true;
 }

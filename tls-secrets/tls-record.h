@@ -21,17 +21,26 @@ enum ec_tls_seen {
     EC_TLS_HANDSHAKE = 1 << 7,          /* some record of type 22 begins here */
 };
 
+/* RFC 8446 5.1: type, legacy_record_version, length */
+#define EC_TLS_HEADER_LEN 5
+
 struct ec_tls_peek {
     unsigned seen;    /* enum ec_tls_seen */
     uint16_t version; /* of a ServerHello: 0x0303, 0x0304 …, by supported_versions if there */
     uint8_t client_random[EC_RANDOM_LEN];
-    size_t next; /* bytes from the payload's start to where the record after the last one here begins;
-                    > len if that one is cut: the following segment starts next - len bytes before a record;
-                    < len if a record's 5-byte header itself is cut, or (false returned) what stands there is no TLS.
-                    Keep the cut header's bytes and put them before the next segment */
+    /* Bytes from the payload's start to where the record after the last one here begins; > len if that one is cut: the
+     * following segment starts next - len bytes before a record. < len if a record's header itself is cut, which then
+     * is in `cut` (ec_tls_record_resume), or, with false returned, if what stands there is no TLS. */
+    size_t next;
+    uint8_t cut[EC_TLS_HEADER_LEN];
+    uint8_t cut_len; /* bytes in cut: 0 … EC_TLS_HEADER_LEN - 1 */
 };
 
 /* Walks the records from payload + skip (skip: what the last segment's record still takes; if
  * skip >= len nothing is seen and next = skip). False if these bytes are no TLS records: `*ret_peek`
  * then holds what was seen before. SSLv2-compatible hellos (RFC 5246 E.2) are no TLS here. */
 bool ec_tls_record_peek(const uint8_t *payload, size_t len, size_t skip, struct ec_tls_peek *ret_peek);
+
+/* For the segment behind one that ended in a cut header: `skip` as ec_tls_record_peek() wants it. Of that record only
+ * its type has been seen. False if the header goes on beyond these bytes, or is none of TLS. */
+bool ec_tls_record_resume(const uint8_t *cut, size_t cut_len, const uint8_t *payload, size_t len, size_t *ret_skip);

@@ -153,6 +153,23 @@ static void inspect_record_cut_by_segments_stays_aligned(void **state)
     ec_handshakes_free(connection.handshakes);
 }
 
+static void inspect_record_header_cut_by_segments_stays_aligned(void **state)
+{
+    static const uint8_t records[] = {23, 3, 3, 0, 2, 9, 9, 23, 3, 3, 0, 3, 23, 3, 3};
+
+    for (size_t cut = 1; cut < sizeof(records); cut++) {
+        struct connection connection = {.handshakes = ec_handshakes_new()};
+
+        show_hello(&connection, CLIENT, 1, TLS13, 8);
+        show_hello(&connection, SERVER, 2, TLS13, 8);
+        assert_int_equal(show(&connection, SERVER, records, cut).labels, BIT(SERVER_TRAFFIC_0));
+        show(&connection, SERVER, records + cut, sizeof(records) - cut);
+        assert_int_equal(show_record(&connection, SERVER, 23).labels, BIT(SERVER_TRAFFIC_0));
+        ec_handshakes_free(connection.handshakes);
+    }
+    (void)state;
+}
+
 static void get_missing_shrinks_as_secrets_come(void **state)
 {
     struct connection connection = {.handshakes = ec_handshakes_new()};
@@ -252,6 +269,7 @@ int main(void)
         cmocka_unit_test(inspect_tls12_needs_master_secret_at_change_cipher_spec),
         cmocka_unit_test(inspect_early_data_needs_early_secret),
         cmocka_unit_test(inspect_record_cut_by_segments_stays_aligned),
+        cmocka_unit_test(inspect_record_header_cut_by_segments_stays_aligned),
         cmocka_unit_test(get_missing_shrinks_as_secrets_come),
         cmocka_unit_test(add_secret_twice_is_duplicate),
         cmocka_unit_test(add_secret_after_its_packet_is_late_and_counted_without),

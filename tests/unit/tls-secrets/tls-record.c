@@ -177,7 +177,50 @@ static void peek_cut_header_is_kept_for_later(void **state)
         assert_true(ec_tls_record_peek(bytes->data, cut, 0, &peek));
         assert_int_equal(peek.next, 6);
         assert_int_equal(peek.seen, EC_TLS_APPLICATION_DATA);
+        assert_int_equal(peek.cut_len, cut - 6);
+        assert_memory_equal(peek.cut, bytes->data + 6, cut - 6);
     }
+}
+
+static void peek_cut_header_tells_its_type(void **state)
+{
+    (void)state;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    record_add(bytes, 20, "\1", 1);
+    record_add(bytes, 23, "y", 1);
+    struct ec_tls_peek peek;
+    assert_true(ec_tls_record_peek(bytes->data, 7, 0, &peek));
+    assert_int_equal(peek.seen, EC_TLS_CHANGE_CIPHER_SPEC | EC_TLS_APPLICATION_DATA);
+}
+
+static void resume_cut_header_lands_on_next_record(void **state)
+{
+    (void)state;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    record_add(bytes, 23, "twelve bytes", 12);
+    record_add(bytes, 21, "\1\0", 2);
+    for (size_t cut = 1; cut < 5; cut++) {
+        struct ec_tls_peek peek;
+        size_t skip = 0;
+        assert_true(ec_tls_record_peek(bytes->data, cut, 0, &peek));
+        assert_true(ec_tls_record_resume(peek.cut, peek.cut_len, bytes->data + cut, bytes->len - cut, &skip));
+        assert_int_equal(cut + skip, 5 + 12);
+        assert_true(ec_tls_record_peek(bytes->data + cut, bytes->len - cut, skip, &peek));
+        assert_int_equal(peek.seen, EC_TLS_ALERT);
+    }
+}
+
+static void resume_too_short_or_no_tls_fails(void **state)
+{
+    (void)state;
+    static const uint8_t cut[] = {23, 3, 3}, rest[] = {0, 9}, wrong[] = {0xff, 0xff};
+    size_t skip = 77;
+    assert_false(ec_tls_record_resume(cut, sizeof(cut), rest, 1, &skip));
+    assert_false(ec_tls_record_resume(cut, sizeof(cut), wrong, 2, &skip));
+    assert_false(ec_tls_record_resume(cut, 5, rest, 2, &skip));
+    assert_int_equal(skip, 77);
+    assert_true(ec_tls_record_resume(cut, sizeof(cut), rest, 2, &skip));
+    assert_int_equal(skip, 2 + 9);
 }
 
 static void peek_no_tls_fails(void **state)
@@ -253,6 +296,9 @@ int main(void)
         cmocka_unit_test(peek_skip_beyond_segment_sees_nothing),
         cmocka_unit_test(peek_encrypted_alert_is_no_clear_alert),
         cmocka_unit_test(peek_cut_header_is_kept_for_later),
+        cmocka_unit_test(peek_cut_header_tells_its_type),
+        cmocka_unit_test(resume_cut_header_lands_on_next_record),
+        cmocka_unit_test(resume_too_short_or_no_tls_fails),
         cmocka_unit_test(peek_no_tls_fails),
         cmocka_unit_test(peek_no_tls_after_record_keeps_what_was_seen),
         cmocka_unit_test(peek_encrypted_finished_is_no_hello),
