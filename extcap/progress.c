@@ -40,17 +40,23 @@ static const struct remark {
     {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packets whose time was raised to keep the order"},
 };
 
+static const char *get_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 char *ec_progress_format_summary(const struct ec_statistics *total)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
 
-    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packets captured, %s\n", total->packets, size);
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packet%s captured, %s\n", total->packets,
+                           get_plural(total->packets), size);
     g_string_append_printf(text,
-                           "%" G_GUINT64_FORMAT " TLS handshakes: %" G_GUINT64_FORMAT " with keys, %" G_GUINT64_FORMAT
-                           " without; %" G_GUINT64_FORMAT " secrets\n",
-                           total->handshakes, total->handshakes_with_secrets, total->handshakes_without_secrets,
-                           total->secrets);
+                           "%" G_GUINT64_FORMAT " TLS handshake%s: %" G_GUINT64_FORMAT " with keys, %" G_GUINT64_FORMAT
+                           " without; %" G_GUINT64_FORMAT " secret%s\n",
+                           total->handshakes, get_plural(total->handshakes), total->handshakes_with_secrets,
+                           total->handshakes_without_secrets, total->secrets, get_plural(total->secrets));
     g_string_append_printf(text, "%" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
                            count_lost(total), count_lost_secrets(total));
     for (size_t i = 0; i < G_N_ELEMENTS(remarks); i++) {
