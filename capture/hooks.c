@@ -14,6 +14,7 @@
 
 struct ec_hooks {
     ec_kernel *kernel;
+    unsigned modules;
     ec_target_list *targets;
     ec_mappings *mappings;   /* NULL: not followed */
     GHashTable *libraries;   /* struct ec_library * → whether it is hooked */
@@ -51,6 +52,8 @@ static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
 
     if (g_hash_table_lookup_extended(hooks->libraries, library, NULL, &hooked))
         return GPOINTER_TO_INT(hooked);
+    if (!(hooks->modules & 1u << library->module))
+        return false;
     if (!hook_library(hooks, library, &reason)) {
         ec_log_warning("%s", reason->message);
         return false;
@@ -96,13 +99,14 @@ static void take_all(ec_hooks *hooks)
         ensure_library(hooks, g_ptr_array_index(libraries, i));
 }
 
-ec_hooks *ec_hooks_new(ec_kernel *kernel)
+ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules)
 {
     ec_hooks *hooks = g_new0(ec_hooks, 1);
     g_autoptr(GError) reason = NULL;
     unsigned unreadable = 0;
 
     hooks->kernel = kernel;
+    hooks->modules = modules;
     hooks->libraries = g_hash_table_new(g_direct_hash, g_direct_equal);
     hooks->hooked = ec_hooked_set_new(PROCESSES_MAX);
     hooks->unhooked = ec_hooked_set_new(PROCESSES_MAX);
@@ -160,6 +164,18 @@ static void on_forked(uint32_t pid, uint32_t parent, void *data)
     ec_hooked_set_inherit(hooks->hooked, pid, parent);
 }
 
+/* What it mapped before is gone. Its libraries come by on_mapped; a program with one inside is known at once. */
+static void on_executed(uint32_t pid, void *data)
+{
+    ec_hooks *hooks = data;
+
+    ec_hooked_set_remove(hooks->hooked, pid);
+    ec_hooked_set_remove(hooks->unhooked, pid);
+    ec_target_list_remove_process(hooks->targets, pid);
+    if (ec_target_list_is_program(hooks->targets, pid))
+        look_at_process(hooks, pid);
+}
+
 static void on_exited(uint32_t pid, void *data)
 {
     ec_hooks *hooks = data;
@@ -182,7 +198,7 @@ static void on_lost(uint64_t n_records, void *data)
 
 void ec_hooks_update(ec_hooks *hooks)
 {
-    static const struct ec_mapping_handler handler = {on_mapped, on_forked, on_exited, on_lost};
+    static const struct ec_mapping_handler handler = {on_mapped, on_forked, on_executed, on_exited, on_lost};
 
     if (hooks->mappings)
         ec_mappings_read(hooks->mappings, &handler, hooks);

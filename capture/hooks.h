@@ -11,12 +11,13 @@
 
 typedef struct ec_hooks ec_hooks;
 /* Hooks the libraries of the running processes and the system's own, and follows new mappings from then on. That
- * these can't be followed costs late libraries, not the capture: it is logged. `kernel` is borrowed. */
-ec_hooks *ec_hooks_new(ec_kernel *kernel);
+ * these can't be followed costs late libraries, not the capture: it is logged. `modules`: bits of 1 << enum
+ * ec_module_id; others' libraries are left alone. `kernel` is borrowed. */
+ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules);
 void ec_hooks_free(ec_hooks *hooks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
 
-/* A library the user names: EC_SESSION_ERROR_LIBRARY if it can't be hooked. */
+/* A library or program that the user names, of whatever module: EC_SESSION_ERROR_LIBRARY if it can't be hooked. */
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error);
 /* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
 const int *ec_hooks_get_fds(const ec_hooks *hooks);

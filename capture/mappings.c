@@ -36,6 +36,8 @@ static int event_open(int cpu)
         .config = PERF_COUNT_SW_DUMMY,
         .mmap = 1,
         .mmap2 = 1,
+        .comm = 1,
+        .comm_exec = 1,
         .task = 1,
         .exclude_kernel = 1,
         .exclude_hv = 1,
@@ -147,6 +149,14 @@ static void relay_forked(uint32_t pid, uint32_t parent, void *data)
         relay->handler->forked(pid, parent, relay->data);
 }
 
+static void relay_executed(uint32_t pid, void *data)
+{
+    const struct relay *relay = data;
+
+    if (relay->handler->executed != NULL)
+        relay->handler->executed(pid, relay->data);
+}
+
 static void relay_exited(uint32_t pid, void *data)
 {
     const struct relay *relay = data;
@@ -167,6 +177,7 @@ static void relay_lost(uint64_t n_records, void *data)
 static const struct ec_mapping_handler relay_handler = {
     .mapped = relay_mapped,
     .forked = relay_forked,
+    .executed = relay_executed,
     .exited = relay_exited,
     .lost = relay_lost,
 };

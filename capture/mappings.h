@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Tells when any process maps a TLS library (by name, ec_library_name_match()), as it happens: perf events of each CPU,
- * PERF_RECORD_MMAP2. Also of forks and exits, to know which processes have one.
+ * PERF_RECORD_MMAP2. Also of forks, exits and execs, to know which processes have one, or are such a program.
  * Needs CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), or kernel.perf_event_paranoid at 0 or below, while it is made;
  * nothing later.
  */

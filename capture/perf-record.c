@@ -19,6 +19,10 @@ struct task { /* PERF_RECORD_FORK, PERF_RECORD_EXIT */
     uint64_t time;
 };
 
+struct comm { /* PERF_RECORD_COMM: the name follows */
+    uint32_t pid, tid;
+};
+
 struct lost {
     uint64_t id, lost;
 };
@@ -69,6 +73,16 @@ static void take_task(const struct sink *sink, uint32_t type, const uint8_t *bod
         sink->handler->exited(fields.pid, sink->data);
 }
 
+static void take_comm(const struct sink *sink, uint16_t misc, const uint8_t *body, size_t len)
+{
+    struct comm fields;
+
+    if (len < sizeof(fields) || (misc & PERF_RECORD_MISC_COMM_EXEC) == 0 || sink->handler->executed == NULL)
+        return;
+    memcpy(&fields, body, sizeof(fields));
+    sink->handler->executed(fields.pid, sink->data);
+}
+
 static void take_record(const struct sink *sink, const struct perf_event_header *header, const uint8_t *body)
 {
     const size_t len = header->size - sizeof(*header);
@@ -77,6 +91,9 @@ static void take_record(const struct sink *sink, const struct perf_event_header 
     switch (header->type) {
     case PERF_RECORD_MMAP2:
         take_mmap2(sink, header->misc, body, len);
+        return;
+    case PERF_RECORD_COMM:
+        take_comm(sink, header->misc, body, len);
         return;
     case PERF_RECORD_FORK:
     case PERF_RECORD_EXIT:

@@ -19,6 +19,7 @@ struct ec_mapping {
 struct ec_mapping_handler {
     void (*mapped)(const struct ec_mapping *mapping, void *data);
     void (*forked)(uint32_t pid, uint32_t parent, void *data); /* a process, no thread: maps what its parent maps */
+    void (*executed)(uint32_t pid, void *data);                /* it is another program now: nothing is mapped yet */
     void (*exited)(uint32_t pid, void *data);                  /* a process's leader */
     void (*lost)(uint64_t n_records, void *data);              /* the kernel found the ring full: look at /proc again */
 };

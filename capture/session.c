@@ -96,6 +96,7 @@ void ec_session_free(ec_session *session)
     g_hash_table_unref(session->attached);
     g_strfreev((char **)session->config.interfaces);
     g_strfreev((char **)session->config.libssl);
+    g_strfreev((char **)session->config.elfpath);
     g_free((char *)session->config.filter);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
@@ -108,6 +109,7 @@ static void copy_config(ec_session *session, const struct ec_session_config *con
     *copy = *config;
     copy->interfaces = (const char *const *)g_strdupv((char **)config->interfaces);
     copy->libssl = (const char *const *)g_strdupv((char **)config->libssl);
+    copy->elfpath = (const char *const *)g_strdupv((char **)config->elfpath);
     copy->filter = config->filter && *config->filter ? g_strdup(config->filter) : NULL;
     copy->pids = g_memdup2(config->pids, config->n_pids * sizeof(*config->pids));
     copy->ring_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -176,14 +178,19 @@ static bool load_kernel(ec_session *session, GError **error)
     return true;
 }
 
-static bool attach_hooks(ec_session *session, GError **error)
+static bool add_paths(ec_session *session, const char *const *path, GError **error)
 {
-    const char *const *path = session->config.libssl;
-
-    session->hooks = ec_hooks_new(session->kernel);
     for (; path && *path; path++)
         if (!ec_hooks_add_path(session->hooks, *path, error))
             return false;
+    return true;
+}
+
+static bool attach_hooks(ec_session *session, GError **error)
+{
+    session->hooks = ec_hooks_new(session->kernel, session->config.modules);
+    if (!add_paths(session, session->config.libssl, error) || !add_paths(session, session->config.elfpath, error))
+        return false;
     if (ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
     return true;

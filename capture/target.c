@@ -9,6 +9,7 @@
 #include "target.h"
 
 #include "descriptor.h"
+#include "go-hook-point.h"
 #include "library-path.h"
 #include "map-line.h"
 
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,12 +34,23 @@ struct file_id {
     uint64_t dev, ino;
 };
 
+/* A file that nobody keeps from being deleted or changed: its inode number may come to mean another. */
+struct program_id {
+    struct file_id file;
+    uint64_t size;
+    uint64_t seconds, nanoseconds; /* of st_ctim */
+};
+
+/* Programs that are remembered to hold no TLS library; full, all are forgotten. */
+#define BARREN_MAX 65536
+
 struct ec_target_list {
     bool find_points;
     int proc_fd;
     GPtrArray *processes; /* of struct ec_process *, by pid */
     GPtrArray *libraries; /* of struct ec_library * */
     GHashTable *by_file;  /* of struct file_id: struct ec_library *, borrowed */
+    GHashTable *barren;   /* of struct program_id: programs that were looked into and hold no TLS library */
     GString *text;        /* the file of /proc that is being read */
 };
 
@@ -74,6 +87,18 @@ static gboolean file_id_equal(gconstpointer a, gconstpointer b)
     return memcmp(a, b, sizeof(struct file_id)) == 0;
 }
 
+static guint program_id_hash(gconstpointer key)
+{
+    const struct program_id *id = key;
+
+    return file_id_hash(&id->file) ^ (guint)id->nanoseconds;
+}
+
+static gboolean program_id_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(struct program_id)) == 0;
+}
+
 ec_target_list *ec_target_list_new_empty(bool find_points)
 {
     ec_target_list *list = g_new0(ec_target_list, 1);
@@ -83,6 +108,7 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->processes = g_ptr_array_new_with_free_func(process_free);
     list->libraries = g_ptr_array_new_with_free_func(library_free);
     list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
+    list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
     list->text = g_string_sized_new(1 << 16);
     return list;
 }
@@ -95,6 +121,7 @@ void ec_target_list_free(ec_target_list *list)
         close(list->proc_fd);
     g_ptr_array_unref(list->processes);
     g_hash_table_unref(list->by_file);
+    g_hash_table_unref(list->barren);
     g_ptr_array_unref(list->libraries);
     g_string_free(list->text, TRUE);
     g_free(list);
@@ -113,19 +140,26 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list)
 /* ---- libraries ---- */
 
 /* Without its file yet. */
-static struct ec_library *library_add(ec_target_list *list, dev_t dev, ino_t ino, char *path_to_take)
+static struct ec_library *library_new(dev_t dev, ino_t ino, enum ec_module_id module, char *path_to_take)
 {
     struct ec_library *library = g_new0(struct ec_library, 1);
-    struct file_id *id = g_new(struct file_id, 1);
 
-    *id = (struct file_id){.dev = dev, .ino = ino};
     library->dev = dev;
     library->ino = ino;
+    library->module = module;
     library->path = path_to_take;
     library->fd = -1;
-    g_ptr_array_add(list->libraries, library);
-    g_hash_table_replace(list->by_file, id, library);
     return library;
+}
+
+static struct ec_library *library_add(ec_target_list *list, struct ec_library *library_to_take)
+{
+    struct file_id *id = g_new(struct file_id, 1);
+
+    *id = (struct file_id){.dev = library_to_take->dev, .ino = library_to_take->ino};
+    g_ptr_array_add(list->libraries, library_to_take);
+    g_hash_table_replace(list->by_file, id, library_to_take);
+    return library_to_take;
 }
 
 static struct ec_library *library_find(const ec_target_list *list, dev_t dev, ino_t ino)
@@ -160,9 +194,20 @@ static const struct ec_library *library_find_twin(const ec_target_list *list, co
     return NULL;
 }
 
+/* How the hook point of a module's library is found. */
+static bool point_find(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
+                       GError **error)
+{
+    if (library->module == EC_MODULE_GOTLS)
+        return ec_go_hook_point_find(library->fd, ret_point, error);
+    g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
+    return ec_hook_point_find(library->fd, debug_fd, ret_point, error);
+}
+
 /* Gives a library its file, and finds its hook point if that is wanted. `root`: of the mount namespace that its path is
- * of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that goes with it, or -1. */
-static void library_open(const ec_target_list *list, struct ec_library *library, int fd_to_take, off_t size,
+ * of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that goes with it, or -1. False if it turns out to hold no TLS
+ * library. */
+static bool library_open(const ec_target_list *list, struct ec_library *library, int fd_to_take, off_t size,
                          const char *root, int crypto_fd)
 {
     g_autoptr(GError) error = NULL;
@@ -170,19 +215,19 @@ static void library_open(const ec_target_list *list, struct ec_library *library,
     library->fd = fd_to_take;
     library->size = size;
     if (!list->find_points)
-        return;
+        return true;
     const struct ec_library *twin = library_find_twin(list, library);
     if (twin != NULL) {
         library->hookable = true;
         library->point = twin->point;
-        return;
+        return true;
     }
-    g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
-    library->hookable = ec_hook_point_find(library->fd, debug_fd, &library->point, &error);
+    library->hookable = point_find(library, root, &library->point, &error);
     if (!library->hookable)
         library->reason = g_strdup(error->message);
     else if (library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_library_version_find(crypto_fd, library->point.version);
+    return error == NULL || !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS);
 }
 
 /* ---- mappings ---- */
@@ -278,7 +323,7 @@ static struct ec_library *library_add_unopened(ec_target_list *list, const struc
 
     if (library != NULL)
         return library;
-    library = library_add(list, dev, mapping->line.ino, g_strdup(mapping->path));
+    library = library_add(list, library_new(dev, mapping->line.ino, EC_MODULE_TLS, g_strdup(mapping->path)));
     if (!list->find_points)
         return library;
     const bool replaced = mapping->line.deleted || reason == ESTALE;
@@ -305,11 +350,108 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    library = library_add(list, status.st_dev, status.st_ino, g_strdup(mapping->path));
+    library = library_new(status.st_dev, status.st_ino, EC_MODULE_TLS, g_strdup(mapping->path));
     g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
     g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, root, crypto_fd);
+    return library_add(list, library);
+}
+
+/* ---- programs ---- */
+
+/* What can be inside a program, and how it is told cheaply. */
+static const struct {
+    enum ec_module_id module;
+    bool (*matches)(int fd);
+} program_kinds[] = {
+    {EC_MODULE_GOTLS, ec_go_file_is_go},
+};
+
+/* EC_MODULE_MAX: none. */
+static enum ec_module_id program_get_module(int fd)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(program_kinds); i++)
+        if (program_kinds[i].matches(fd))
+            return program_kinds[i].module;
+    return EC_MODULE_MAX;
+}
+
+static struct program_id program_id_of(const struct stat *status)
+{
+    return (struct program_id){
+        .file = {.dev = status->st_dev, .ino = status->st_ino},
+        .size = (uint64_t)status->st_size,
+        .seconds = (uint64_t)status->st_ctim.tv_sec,
+        .nanoseconds = (uint64_t)status->st_ctim.tv_nsec,
+    };
+}
+
+static void program_set_barren(ec_target_list *list, const struct stat *status)
+{
+    const struct program_id id = program_id_of(status);
+
+    if (g_hash_table_size(list->barren) >= BARREN_MAX)
+        g_hash_table_remove_all(list->barren);
+    g_hash_table_add(list->barren, g_memdup2(&id, sizeof(id)));
+}
+
+/* As the process's mount namespace names it. */
+static char *program_get_path(const ec_target_list *list, uint32_t pid)
+{
+    static const char deleted[] = " (deleted)";
+    char name[32], path[PATH_MAX] = "";
+
+    snprintf(name, sizeof(name), "%u/exe", pid);
+    if (readlinkat(list->proc_fd, name, path, sizeof(path) - 1) <= 0)
+        return g_strdup("?");
+    if (g_str_has_suffix(path, deleted))
+        path[strlen(path) - strlen(deleted)] = '\0';
+    return g_strdup(path);
+}
+
+static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int fd_to_take, const struct stat *status)
+{
+    enum ec_module_id module = program_get_module(fd_to_take);
+    struct ec_library *library;
+
+    if (module == EC_MODULE_MAX) {
+        close(fd_to_take);
+        return NULL;
+    }
+    library = library_new(status->st_dev, status->st_ino, module, program_get_path(list, pid));
+    if (library_open(list, library, fd_to_take, status->st_size, "", -1))
+        return library_add(list, library);
+    library_free(library);
+    return NULL;
+}
+
+/* The process's program if it has a TLS library inside, else NULL. Mostly one stat(2) and a look into a table. */
+static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid)
+{
+    struct stat status;
+    char path[32];
+
+    snprintf(path, sizeof(path), "%u/exe", pid);
+    if (fstatat(list->proc_fd, path, &status, 0) != 0)
+        return NULL;
+    struct program_id id = program_id_of(&status);
+    if (g_hash_table_contains(list->barren, &id))
+        return NULL;
+    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
+    if (library != NULL)
+        return library;
+    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return NULL;
+    library = program_open(list, pid, ec_fd_steal(&fd), &status);
+    if (library == NULL)
+        program_set_barren(list, &status);
     return library;
+}
+
+bool ec_target_list_is_program(ec_target_list *list, uint32_t pid)
+{
+    return program_get_library(list, pid) != NULL;
 }
 
 /* ---- processes ---- */
@@ -389,12 +531,15 @@ static bool process_read_identity(ec_target_list *list, struct ec_process *proce
     return true;
 }
 
-static struct ec_process *process_new(ec_target_list *list, uint32_t pid, GArray *mappings, GArray *cryptos)
+static struct ec_process *process_new(ec_target_list *list, uint32_t pid, struct ec_library *program, GArray *mappings,
+                                      GArray *cryptos)
 {
     struct ec_process *process = g_new0(struct ec_process, 1);
 
     process->pid = pid;
     process->libraries = g_ptr_array_new();
+    if (program != NULL)
+        g_ptr_array_add(process->libraries, program);
     for (guint i = 0; i < mappings->len; i++) {
         struct ec_library *library =
             mapping_get_library(list, pid, &g_array_index(mappings, struct mapping, i), cryptos);
@@ -420,8 +565,9 @@ static enum scan_result process_scan(ec_target_list *list, uint32_t pid, struct 
     g_array_set_clear_func(mappings, mapping_clear);
     g_array_set_clear_func(cryptos, mapping_clear);
     maps_take(list, mappings, cryptos);
-    if (mappings->len > 0)
-        *ret_process = process_new(list, pid, mappings, cryptos);
+    struct ec_library *program = program_get_library(list, pid);
+    if (mappings->len > 0 || program != NULL)
+        *ret_process = process_new(list, pid, program, mappings, cryptos);
     return *ret_process != NULL ? SCAN_FOUND : SCAN_NOTHING;
 }
 
@@ -519,10 +665,12 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    library = library_add(list, status.st_dev, status.st_ino, g_strdup(path));
+    enum ec_module_id module = program_get_module(fd);
+    library =
+        library_new(status.st_dev, status.st_ino, module == EC_MODULE_MAX ? EC_MODULE_TLS : module, g_strdup(path));
     g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
-    return library;
+    return library_add(list, library);
 }
 
 static void default_add(const char *path, void *data)

@@ -10,16 +10,18 @@
  * are those of the /proc that is mounted.
  */
 #include "hook-point.h"
+#include "module.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* One library file. Owned by its ec_target_list, which never drops one. */
+/* One library file, or a program with a TLS library inside. Owned by its ec_target_list, which never drops one. */
 struct ec_library {
     dev_t dev; /* of stat(2); if fd is -1, of /proc/PID/maps, which can differ */
     ino_t ino;
     off_t size;                 /* bytes; 0 if fd is -1 */
+    enum ec_module_id module;   /* whose it is */
     char *path;                 /* as mapped, in its process's mount namespace; " (deleted)" cut off */
     int fd;                     /* open, read only; -1 if it could not be opened */
     bool hookable;              /* never without find_points */
@@ -51,6 +53,8 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_l
 /* Adds one process's libraries (a new mapping), or looks again at one that is in the list: pointers to its former
  * ec_process are then void. NULL if it maps none, has gone or can't be read: it is then not in the list. */
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);
+/* Whether a process's program has a TLS library inside: cheap, for a process that has just been executed. */
+bool ec_target_list_is_program(ec_target_list *list, uint32_t pid);
 /* Forgets a process that has ended, not its libraries. */
 void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
 /* Adds a library by path in our own mount namespace, e.g. --libssl or the system's default;

@@ -16,6 +16,7 @@ enum ec_option_id {
     EC_OPTION_PID,
     EC_OPTION_UID,
     EC_OPTION_LIBSSL,
+    EC_OPTION_ELFPATH,
     EC_OPTION_INTERFACE,
     EC_OPTION_SNAPLEN,
     EC_OPTION_MAPSIZE,
@@ -70,6 +71,7 @@ struct ec_options {
     bool filter_uid;
     uid_t uid;
     GPtrArray *libssl;     /* of char * */
+    GPtrArray *elfpath;    /* of char * */
     GPtrArray *interfaces; /* of char *, "any" among them means all */
     uint32_t snaplen;      /* bytes */
     size_t ring_size;      /* bytes */

@@ -59,8 +59,11 @@ bool ec_options_check(const struct ec_options *options, GError **error)
     return check_pids(options, error) && check_interfaces(options, error) && check_filter(options, error);
 }
 
+/* NULL-terminated. */
 static const char *const *get_strings(GPtrArray *strings)
 {
+    g_ptr_array_add(strings, NULL);
+    g_ptr_array_set_size(strings, (gint)strings->len - 1);
     return strings->len ? (const char *const *)strings->pdata : NULL;
 }
 
@@ -77,6 +80,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .filter_uid = options->filter_uid,
         .uid = options->uid,
         .libssl = get_strings(options->libssl),
+        .elfpath = get_strings(options->elfpath),
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         .hold_ms = options->hold_ms,

@@ -28,7 +28,8 @@ static void exited(uint32_t pid, void *data)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct ec_mapping_handler handler = {.mapped = mapped, .forked = forked, .exited = exited};
+    const struct ec_mapping_handler handler = {
+        .mapped = mapped, .forked = forked, .executed = exited, .exited = exited};
     size_t sum = 0;
 
     if (size < 3)

@@ -56,6 +56,14 @@ static void ring_put_task(struct ring *ring, uint32_t type, uint32_t pid, uint32
     ring_put(ring, fields, sizeof(fields));
 }
 
+static void ring_put_comm(struct ring *ring, uint32_t pid, uint16_t misc)
+{
+    const uint32_t fields[4] = {pid, pid};
+
+    ring_put_header(ring, PERF_RECORD_COMM, misc, sizeof(fields));
+    ring_put(ring, fields, sizeof(fields));
+}
+
 static void ring_put_lost(struct ring *ring, uint64_t n)
 {
     const uint64_t fields[2] = {1, n};
@@ -75,6 +83,11 @@ static void forked(uint32_t pid, uint32_t parent, void *data)
     g_string_append_printf(data, "fork:%u<%u ", pid, parent);
 }
 
+static void executed(uint32_t pid, void *data)
+{
+    g_string_append_printf(data, "exec:%u ", pid);
+}
+
 static void exited(uint32_t pid, void *data)
 {
     g_string_append_printf(data, "exit:%u ", pid);
@@ -85,7 +98,7 @@ static void lost(uint64_t n_records, void *data)
     g_string_append_printf(data, "lost:%u ", (unsigned)n_records);
 }
 
-static const struct ec_mapping_handler handler = {mapped, forked, exited, lost};
+static const struct ec_mapping_handler handler = {mapped, forked, executed, exited, lost};
 
 static void assert_told(const struct ring *ring, const char *expected)
 {
@@ -103,18 +116,20 @@ static void ec_perf_record_parse_each_type_is_told(void **state)
     (void)state;
     ring_put_mmap2(&ring, 7, 0, "/lib/libssl.so.3");
     ring_put_task(&ring, PERF_RECORD_FORK, 8, 7, 8);
-    ring_put_header(&ring, PERF_RECORD_COMM, 0, 0);
+    ring_put_comm(&ring, 8, PERF_RECORD_MISC_COMM_EXEC);
+    ring_put_header(&ring, PERF_RECORD_AUX, 0, 0);
     ring_put_task(&ring, PERF_RECORD_EXIT, 8, 7, 8);
     ring_put_lost(&ring, 5);
-    assert_told(&ring, "map:7/8:4096:8:1:99:/lib/libssl.so.3 fork:8<7 exit:8 lost:5 ");
+    assert_told(&ring, "map:7/8:4096:8:1:99:/lib/libssl.so.3 fork:8<7 exec:8 exit:8 lost:5 ");
 }
 
-static void ec_perf_record_parse_threads_and_data_are_passed_over(void **state)
+static void ec_perf_record_parse_threads_data_and_names_are_passed_over(void **state)
 {
     struct ring ring = {0};
 
     (void)state;
     ring_put_mmap2(&ring, 7, PERF_RECORD_MISC_MMAP_DATA, "/lib/libssl.so.3");
+    ring_put_comm(&ring, 7, 0);
     ring_put_task(&ring, PERF_RECORD_FORK, 7, 7, 9);
     ring_put_task(&ring, PERF_RECORD_EXIT, 7, 7, 9);
     assert_told(&ring, "");
@@ -158,6 +173,7 @@ static void ec_perf_record_parse_short_or_unended_bodies_are_passed_over(void **
     ring_put(&ring, ones, 64);
     ring_put_header(&ring, PERF_RECORD_MMAP2, 0, 80);
     ring_put(&ring, ones, 80);
+    ring_put_header(&ring, PERF_RECORD_COMM, PERF_RECORD_MISC_COMM_EXEC, 0);
     ring_put_header(&ring, PERF_RECORD_EXIT, 0, 8);
     ring_put(&ring, ones, 8);
     ring_put_header(&ring, PERF_RECORD_LOST, 0, 8);
@@ -170,7 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ec_perf_record_parse_each_type_is_told),
-        cmocka_unit_test(ec_perf_record_parse_threads_and_data_are_passed_over),
+        cmocka_unit_test(ec_perf_record_parse_threads_data_and_names_are_passed_over),
         cmocka_unit_test(ec_perf_record_parse_torn_at_any_byte_is_whole),
         cmocka_unit_test(ec_perf_record_parse_what_is_no_record_ends_it),
         cmocka_unit_test(ec_perf_record_parse_short_or_unended_bodies_are_passed_over),
