@@ -114,7 +114,17 @@ class Lab(unittest.TestCase):
         self.tmp = tempfile.mkdtemp(prefix="ecapture-e2e-")
         os.chmod(self.tmp, 0o755)
         self.addCleanup(shutil.rmtree, self.tmp, True)
+        self.addCleanup(self.kill_leftovers)
         self.ns = Namespace(self)
+
+    def kill_leftovers(self):
+        """dumpcap, and what it reads from, outlive a Wireshark that a failing test has killed. Their arguments name
+        this test's directory."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    if self.tmp.encode() in file.read():
+                        os.kill(int(pid), signal.SIGKILL)
 
     def defer(self, function, *arguments):
         self.addCleanup(function, *arguments)
