@@ -14,9 +14,8 @@ class Install(lab.Lab):
         if subprocess.run(["getent", "group", "wireshark"], capture_output=True, check=False).returncode:
             subprocess.run(["groupadd", "--system", "wireshark"], check=True)
         self.prefix = self.path("prefix")
-        build = self.path("build")
         top = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-        # Its own build directory, with the objects of the build under test out of the way: the prefix is compiled in.
+        build = os.path.join(top, "build-product")  # tests/run has made it; the prefix changes the launcher alone
         for command in (["cmake", "-S", top, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF",
                          f"-DCMAKE_INSTALL_PREFIX={self.prefix}"],
                         ["cmake", "--build", build, "--parallel", "2"], ["cmake", "--install", build]):
