@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "handshake.h"
 
-#include "tls-record.h"
+#include "flow.h"
 
 #include <string.h>
 
@@ -12,23 +12,6 @@
 #define SECRETS_REMEMBERED (1u << 18)
 /* How long a secret whose ClientHello was seen waits for its packet; ns. */
 #define GRACE_NS 200000000ull
-
-#define BIT(label) (1u << EC_LABEL_##label)
-
-enum side { CLIENT, SERVER };
-
-/* A TCP connection between its ClientHello and the last packet that needs a secret. */
-struct flow {
-    struct ec_endpoint client, server;
-    uint8_t client_random[EC_RANDOM_LEN];
-    uint16_t version;                  /* of the ServerHello; 0 before it */
-    bool early;                        /* 0-RTT offered */
-    bool missed;                       /* a packet went out without its secret */
-    bool synced[2];                    /* per side: next_record is known */
-    uint32_t next_record[2];           /* sequence number at which the next TLS record begins, or its header goes on */
-    uint8_t cut[2][EC_TLS_HEADER_LEN]; /* that header's bytes in the segments before */
-    uint8_t cut_len[2];
-};
 
 /* The secrets of one client random. */
 struct ledger {
@@ -44,8 +27,8 @@ struct waiting {
 };
 
 struct ec_handshakes {
-    GHashTable *flows;   /* struct flow * → itself */
-    GQueue flow_order;   /* struct flow *, oldest first */
+    GHashTable *flows;   /* struct ec_flow * → itself */
+    GQueue flow_order;   /* struct ec_flow *, oldest first */
     GHashTable *ledgers; /* client random → struct ledger * */
     GQueue ledger_order; /* struct ledger *, oldest first */
     GQueue waiting;      /* struct waiting *, in order of arrival */
@@ -71,15 +54,17 @@ static guint hash_endpoint(const struct ec_endpoint *endpoint)
 /* Symmetric, so that a segment of either direction finds its flow. */
 static guint hash_flow(gconstpointer key)
 {
-    const struct flow *flow = key;
+    const struct ec_flow *flow = key;
 
-    return hash_endpoint(&flow->client) + hash_endpoint(&flow->server);
+    return hash_endpoint(&flow->client) + hash_endpoint(&flow->server) + flow->rules->transport;
 }
 
 static gboolean equal_flow(gconstpointer left, gconstpointer right)
 {
-    const struct flow *a = left, *b = right;
+    const struct ec_flow *a = left, *b = right;
 
+    if (a->rules->transport != b->rules->transport)
+        return FALSE;
     return (ec_endpoint_equal(&a->client, &b->client) && ec_endpoint_equal(&a->server, &b->server)) ||
            (ec_endpoint_equal(&a->client, &b->server) && ec_endpoint_equal(&a->server, &b->client));
 }
@@ -179,7 +164,7 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
 }
 
 /* `complete`: the last packet that needs a secret has gone out. */
-static void flow_remove(ec_handshakes *handshakes, struct flow *flow, bool complete)
+static void flow_remove(ec_handshakes *handshakes, struct ec_flow *flow, bool complete)
 {
     if (complete && !flow->missed)
         handshakes->counts.with_secrets++;
@@ -189,146 +174,74 @@ static void flow_remove(ec_handshakes *handshakes, struct flow *flow, bool compl
     g_hash_table_remove(handshakes->flows, flow);
 }
 
-static struct flow *flow_get(const ec_handshakes *handshakes, const struct ec_segment *segment)
+static struct ec_flow *flow_get(const ec_handshakes *handshakes, const struct ec_segment *segment,
+                                const struct ec_flow_rules *rules)
 {
-    struct flow key;
+    struct ec_flow key = {.rules = rules, .client = segment->source, .server = segment->destination};
 
     if (g_hash_table_size(handshakes->flows) == 0)
         return NULL;
-    key.client = segment->source;
-    key.server = segment->destination;
     return g_hash_table_lookup(handshakes->flows, &key);
 }
 
-static bool begins_client_hello(const struct ec_segment *segment)
+/* The flow that a segment opens, in the place of the old one of the same endpoints, if there is one. */
+static struct ec_flow *flow_open(ec_handshakes *handshakes, const struct ec_segment *segment,
+                                 const struct ec_flow_rules *rules, struct ec_flow *old)
 {
-    const uint8_t *payload = segment->payload;
+    struct ec_flow *flow = rules->open(segment);
 
-    return segment->payload_len >= 6 && payload[0] == 22 && payload[1] == 3 && payload[5] == 1;
-}
-
-static struct flow *flow_add(ec_handshakes *handshakes, const struct ec_segment *segment,
-                             const struct ec_tls_peek *peek)
-{
-    struct flow *flow;
-
+    if (!flow)
+        return old;
+    if (old)
+        flow_remove(handshakes, old, false);
     while (g_queue_get_length(&handshakes->flow_order) >= FLOWS_MAX)
         flow_remove(handshakes, g_queue_peek_head(&handshakes->flow_order), false);
-    flow = g_new0(struct flow, 1);
+    flow->rules = rules;
     flow->client = segment->source;
     flow->server = segment->destination;
-    memcpy(flow->client_random, peek->client_random, EC_RANDOM_LEN);
     g_hash_table_add(handshakes->flows, flow);
     g_queue_push_tail(&handshakes->flow_order, flow);
-    handshakes->counts.seen++;
-    ledger_add(handshakes, flow->client_random)->hello = true;
     return flow;
 }
 
-/* Where in this payload the next record begins, by sequence number; false if that isn't known or lies before it. */
-static bool find_record(const struct flow *flow, enum side side, const struct ec_segment *segment, size_t *ret_skip)
+/* Once its random is known, its secrets are worth waiting for. */
+static void flow_greet(ec_handshakes *handshakes, struct ec_flow *flow)
 {
-    int32_t ahead = (int32_t)(flow->next_record[side] - segment->sequence);
-
-    if (!flow->synced[side]) {
-        *ret_skip = 0;
-        return true;
-    }
-    if (ahead < 0)
-        return false;
-    *ret_skip = (size_t)ahead;
-    if (flow->cut_len[side] > 0 && *ret_skip < segment->payload_len) {
-        size_t rest = 0;
-
-        if (!ec_tls_record_resume(flow->cut[side], flow->cut_len[side], segment->payload + ahead,
-                                  segment->payload_len - *ret_skip, &rest))
-            return false;
-        *ret_skip += rest;
-    }
-    return true;
+    if (flow->greeted || !flow->has_random)
+        return;
+    flow->greeted = true;
+    handshakes->counts.seen++;
+    ledger_add(handshakes, flow->client_random)->hello = true;
 }
 
-static unsigned server_needs(struct flow *flow, const struct ec_tls_peek *peek)
+static const struct ec_flow_rules *get_rules(const struct ec_segment *segment)
 {
-    unsigned need = 0;
-
-    if ((peek->seen & EC_TLS_SERVER_HELLO) && !(peek->seen & EC_TLS_HELLO_RETRY)) {
-        flow->version = peek->version;
-        if (flow->version == 0x0304)
-            need |= BIT(CLIENT_HANDSHAKE) | BIT(SERVER_HANDSHAKE);
-    }
-    if (flow->version == 0x0304 && (peek->seen & EC_TLS_APPLICATION_DATA))
-        need |= BIT(SERVER_TRAFFIC_0);
-    if (flow->version != 0 && flow->version < 0x0304 && (peek->seen & EC_TLS_CHANGE_CIPHER_SPEC))
-        need |= BIT(CLIENT_RANDOM);
-    return need;
-}
-
-static unsigned client_needs(const struct flow *flow, const struct ec_tls_peek *peek)
-{
-    if (flow->version == 0)
-        return flow->early && (peek->seen & EC_TLS_APPLICATION_DATA) ? BIT(CLIENT_EARLY) : 0;
-    if (flow->version == 0x0304)
-        return peek->seen & EC_TLS_APPLICATION_DATA ? BIT(CLIENT_TRAFFIC_0) : 0;
-    return peek->seen & EC_TLS_CHANGE_CIPHER_SPEC ? BIT(CLIENT_RANDOM) : 0;
-}
-
-static unsigned flow_inspect(struct flow *flow, enum side side, const struct ec_segment *segment,
-                             const struct ec_tls_peek *peek)
-{
-    flow->next_record[side] = segment->sequence + (uint32_t)(peek->next + peek->cut_len);
-    flow->cut_len[side] = peek->cut_len;
-    memcpy(flow->cut[side], peek->cut, sizeof(peek->cut));
-    flow->synced[side] = true;
-    if (side == SERVER)
-        return server_needs(flow, peek);
-    if (peek->seen & EC_TLS_EARLY_DATA)
-        flow->early = true;
-    return client_needs(flow, peek);
-}
-
-/* A ClientHello begins a flow, or, with the same random, is the answer to a HelloRetryRequest. */
-static struct flow *flow_of_hello(ec_handshakes *handshakes, const struct ec_segment *segment, struct flow *flow)
-{
-    struct ec_tls_peek peek;
-
-    ec_tls_record_peek(segment->payload, segment->payload_len, 0, &peek);
-    if (!(peek.seen & EC_TLS_CLIENT_HELLO))
-        return flow;
-    if (flow && !memcmp(flow->client_random, peek.client_random, EC_RANDOM_LEN))
-        return flow;
-    if (flow)
-        flow_remove(handshakes, flow, false);
-    return flow_add(handshakes, segment, &peek);
+    return segment->transport == EC_TRANSPORT_TCP ? &ec_tls_flow_rules : &ec_dtls_flow_rules;
 }
 
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need)
 {
-    struct flow *flow = flow_get(handshakes, segment);
-    struct ec_tls_peek peek;
-    enum side side;
-    size_t skip;
+    const struct ec_flow_rules *rules = get_rules(segment);
+    struct ec_flow *flow = flow_get(handshakes, segment, rules);
+    struct ec_flow_step step = {0};
 
     ret_need->labels = 0;
-    if (begins_client_hello(segment))
-        flow = flow_of_hello(handshakes, segment, flow);
+    if (rules->begins(segment) && !(flow && rules->continues(flow, segment)))
+        flow = flow_open(handshakes, segment, rules, flow);
     if (!flow)
         return;
-    if (segment->flags & EC_TCP_RST) {
+    flow->rules->read(flow, ec_endpoint_equal(&segment->source, &flow->client) ? EC_SIDE_CLIENT : EC_SIDE_SERVER,
+                      segment, &step);
+    flow_greet(handshakes, flow);
+    if (step.over) {
         flow_remove(handshakes, flow, false);
         return;
     }
-    side = ec_endpoint_equal(&segment->source, &flow->client) ? CLIENT : SERVER;
-    if (segment->payload_len == 0 || !find_record(flow, side, segment, &skip))
-        return;
-    ec_tls_record_peek(segment->payload, segment->payload_len, skip, &peek);
-    ret_need->labels = flow_inspect(flow, side, segment, &peek);
-    ret_need->last = (ret_need->labels & (BIT(CLIENT_TRAFFIC_0) | BIT(CLIENT_RANDOM))) != 0;
+    ret_need->labels = step.labels;
+    ret_need->last = step.last;
+    ret_need->patient = step.patient;
     ret_need->flow = flow;
     memcpy(ret_need->client_random, flow->client_random, EC_RANDOM_LEN);
-    /* A handshake that fails before its ServerHello derives no secret. */
-    if (side == SERVER && flow->version == 0 && (peek.seen & EC_TLS_ALERT))
-        flow_remove(handshakes, flow, false);
 }
 
 unsigned ec_handshakes_get_missing(const ec_handshakes *handshakes, const struct ec_need *need)
@@ -342,7 +255,7 @@ void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need)
 {
     unsigned missing = ec_handshakes_get_missing(handshakes, need);
     struct ledger *ledger = ledger_get(handshakes, need->client_random);
-    struct flow *flow = need->flow;
+    struct ec_flow *flow = need->flow;
 
     flow->missed |= missing != 0;
     if (ledger)

@@ -10,9 +10,9 @@
  *   TLS 1.3, ServerHello            needs CLIENT_ and SERVER_HANDSHAKE_TRAFFIC_SECRET
  *   TLS 1.3, server's encrypted     needs SERVER_TRAFFIC_SECRET_0 as well (its Finished is among them)
  *   TLS 1.3, client's encrypted     needs CLIENT_TRAFFIC_SECRET_0 (its Finished); CLIENT_EARLY_… before ServerHello
- *   TLS 1.2, ChangeCipherSpec       needs CLIENT_RANDOM
+ *   TLS 1.2, ChangeCipherSpec       needs CLIENT_RANDOM; so does DTLS 1.2's, or its first encrypted record
  *
- * Packets are shown to it once each, in the order in which they go out.
+ * flow.h names the rules of each transport. Packets are shown to it once each, in the order in which they go out.
  */
 #include "keylog.h"
 #include "segment.h"
@@ -39,6 +39,7 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
 struct ec_need {
     unsigned labels; /* bits of 1 << enum ec_secret_label; 0: nothing, and the rest is not set */
     bool last;       /* no later packet of this handshake needs anything */
+    bool patient;    /* an end that says more may still derive these later */
     uint8_t client_random[EC_RANDOM_LEN];
     void *flow; /* private */
 };

@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_VLAN = 0x8100, ETHERTYPE_QINQ = 0x88a8 };
-enum { PROTOCOL_TCP = 6, PROTOCOL_HOPOPTS = 0, PROTOCOL_ROUTING = 43, PROTOCOL_FRAGMENT = 44, PROTOCOL_DSTOPTS = 60 };
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+enum { PROTOCOL_HOPOPTS = 0, PROTOCOL_ROUTING = 43, PROTOCOL_FRAGMENT = 44, PROTOCOL_DSTOPTS = 60 };
 
 /* What is left of the packet. */
 struct rest {
@@ -70,6 +71,12 @@ static void set_ipv4(struct ec_endpoint *endpoint, const uint8_t address[4])
     memcpy(endpoint->address + 12, address, 4);
 }
 
+static bool take_protocol(uint8_t protocol, struct ec_segment *segment)
+{
+    segment->transport = protocol == PROTOCOL_UDP ? EC_TRANSPORT_UDP : EC_TRANSPORT_TCP;
+    return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP;
+}
+
 static bool parse_ipv4(struct rest *rest, struct ec_segment *segment)
 {
     size_t header;
@@ -77,7 +84,7 @@ static bool parse_ipv4(struct rest *rest, struct ec_segment *segment)
     if (rest->len < 20)
         return false;
     header = (rest->data[0] & 15u) * 4;
-    if (header < 20 || rest->data[9] != PROTOCOL_TCP || (get_u16(rest->data + 6) & 0x3fff))
+    if (header < 20 || !take_protocol(rest->data[9], segment) || (get_u16(rest->data + 6) & 0x3fff))
         return false;
     set_ipv4(&segment->source, rest->data + 12);
     set_ipv4(&segment->destination, rest->data + 16);
@@ -103,7 +110,7 @@ static bool parse_ipv6(struct rest *rest, struct ec_segment *segment)
         if (!skip(rest, (rest->data[1] + 1u) * 8))
             return false;
     }
-    return next == PROTOCOL_TCP;
+    return take_protocol(next, segment);
 }
 
 static bool parse_tcp(struct rest *rest, struct ec_segment *segment)
@@ -117,11 +124,17 @@ static bool parse_tcp(struct rest *rest, struct ec_segment *segment)
     segment->destination.port = get_u16(rest->data + 2);
     segment->sequence = get_u32(rest->data + 4);
     segment->flags = rest->data[13];
-    if (header < 20 || !skip(rest, header))
+    return header >= 20 && skip(rest, header);
+}
+
+static bool parse_udp(struct rest *rest, struct ec_segment *segment)
+{
+    if (rest->len < 8)
         return false;
-    segment->payload = rest->data;
-    segment->payload_len = rest->len;
-    return true;
+    segment->source.port = get_u16(rest->data);
+    segment->destination.port = get_u16(rest->data + 2);
+    limit(rest, get_u16(rest->data + 4));
+    return skip(rest, 8);
 }
 
 bool ec_segment_parse(int linktype, const uint8_t *data, size_t len, struct ec_segment *ret_segment)
@@ -135,8 +148,10 @@ bool ec_segment_parse(int linktype, const uint8_t *data, size_t len, struct ec_s
     if (rest.len == 0)
         return false;
     ip = rest.data[0] >> 4 == 4 ? parse_ipv4(&rest, &segment) : rest.data[0] >> 4 == 6 && parse_ipv6(&rest, &segment);
-    if (!ip || !parse_tcp(&rest, &segment))
+    if (!ip || !(segment.transport == EC_TRANSPORT_UDP ? parse_udp : parse_tcp)(&rest, &segment))
         return false;
+    segment.payload = rest.data;
+    segment.payload_len = rest.len;
     *ret_segment = segment;
     return true;
 }

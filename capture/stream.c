@@ -379,7 +379,7 @@ static bool shows_progress(const ec_stream *stream, const struct ec_packet *pack
     if (!find_interface(stream, packet->ifindex, &interface))
         return false;
     linktype = g_array_index(stream->interfaces, struct interface, interface).view.linktype;
-    if (!ec_segment_parse(linktype, packet->data, packet->caplen, &segment))
+    if (!ec_segment_parse(linktype, packet->data, packet->caplen, &segment) || segment.transport != held->transport)
         return false;
     if (segment.payload_len == 0 && !(segment.flags & (EC_TCP_FIN | EC_TCP_RST)))
         return false;
@@ -399,6 +399,8 @@ static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uin
     bool out = head->packet->direction == EC_DIRECTION_OUT || (head->packet->flags & EC_PACKET_LOOPBACK);
     const struct ec_packet *packet;
 
+    if (head->need.patient)
+        return false;
     for (; !head->moved_on && (packet = ec_queue_get(stream->queue, head->scanned)); head->scanned++)
         if (shows_progress(stream, packet, out ? owner_owes : peer_owes, out ? peer_owes : owner_owes))
             head->moved_on = packet->record.time;

@@ -29,6 +29,7 @@ static void parse_ethernet_ipv4_returns_fields(void **state)
     assert_memory_equal(segment.source.address, source, 16);
     assert_int_equal(segment.source.port, 50000);
     assert_int_equal(segment.destination.port, 443);
+    assert_int_equal(segment.transport, EC_TRANSPORT_TCP);
     assert_int_equal(segment.sequence, 0x01020304);
     assert_int_equal(segment.payload_len, 3);
     assert_memory_equal(segment.payload, "abc", 3);
@@ -73,7 +74,35 @@ static void parse_gso_length_zero_takes_all(void **state)
     assert_int_equal(segment.payload_len, 6);
 }
 
-static void parse_fragment_or_udp_returns_false(void **state)
+static void parse_udp_returns_payload_without_padding(void **state)
+{
+    struct ec_segment segment;
+    (void)state;
+
+    assert_true(PARSE(EC_LINKTYPE_RAW,
+                      "\x45\x00\x00\x00\x12\x34\x40\x00\x40\x11\0\0\x0a\x01\x02\x03\xc0\xa8\x01\x02"
+                      "\xc3\x50\x01\xbb\x00\x0b\x00\x00udp++",
+                      &segment));
+    assert_int_equal(segment.transport, EC_TRANSPORT_UDP);
+    assert_int_equal(segment.source.port, 50000);
+    assert_int_equal(segment.destination.port, 443);
+    assert_int_equal(segment.payload_len, 3);
+    assert_memory_equal(segment.payload, "udp", 3);
+    assert_true(PARSE(EC_LINKTYPE_RAW, IPV6("\x00\x0a", "\x11") "\xc3\x50\x01\xbb\x00\x0a\x00\x00v6", &segment));
+    assert_int_equal(segment.transport, EC_TRANSPORT_UDP);
+    assert_int_equal(segment.payload_len, 2);
+}
+
+static void parse_short_udp_returns_false(void **state)
+{
+    struct ec_segment segment;
+    (void)state;
+
+    assert_false(PARSE(EC_LINKTYPE_RAW, IPV6("\x00\x07", "\x11") "\xc3\x50\x01\xbb\x00\x08\x00", &segment));
+    assert_false(PARSE(EC_LINKTYPE_RAW, IPV6("\x00\x08", "\x11") "\xc3\x50\x01\xbb\x00\x07\x00\x00", &segment));
+}
+
+static void parse_fragment_or_other_returns_false(void **state)
 {
     struct ec_segment segment;
     (void)state;
@@ -81,7 +110,7 @@ static void parse_fragment_or_udp_returns_false(void **state)
     assert_false(PARSE(EC_LINKTYPE_RAW,
                        "\x45\x00\x00\x28\x12\x34\x20\x00\x40\x06\0\0\x0a\x01\x02\x03\xc0\xa8\x01\x02" TCP, &segment));
     assert_false(PARSE(EC_LINKTYPE_RAW,
-                       "\x45\x00\x00\x28\x12\x34\x00\x00\x40\x11\0\0\x0a\x01\x02\x03\xc0\xa8\x01\x02" TCP, &segment));
+                       "\x45\x00\x00\x28\x12\x34\x00\x00\x40\x32\0\0\x0a\x01\x02\x03\xc0\xa8\x01\x02" TCP, &segment));
     assert_false(PARSE(EC_LINKTYPE_ETHERNET, ETHERNET "\x08\x06" IPV4("\x00\x28") TCP, &segment));
 }
 
@@ -109,7 +138,9 @@ int main(void)
         cmocka_unit_test(parse_two_vlan_tags_returns_payload),
         cmocka_unit_test(parse_raw_ipv6_behind_extensions_returns_payload),
         cmocka_unit_test(parse_gso_length_zero_takes_all),
-        cmocka_unit_test(parse_fragment_or_udp_returns_false),
+        cmocka_unit_test(parse_udp_returns_payload_without_padding),
+        cmocka_unit_test(parse_short_udp_returns_false),
+        cmocka_unit_test(parse_fragment_or_other_returns_false),
         cmocka_unit_test(parse_cut_anywhere_returns_false),
     };
 
