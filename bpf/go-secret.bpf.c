@@ -90,13 +90,14 @@ static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
     event = secret_begin(EC_SECRET_COOKIE_LIBRARY(cookie), secret.secret.len);
     if (!event)
         return 0;
-    is_whole = !read_user(event->secret, (uint32_t)secret.secret.len, secret.secret.data, sleepable) &&
+    is_whole = !read_user_bounded(event->secret, EC_SECRET_LEN, secret.secret.len, secret.secret.data, sleepable) &&
                !read_user(event->client_random, EC_RANDOM_LEN, secret.random.data, sleepable);
     event->label_len = secret.label.len;
     if (resume)
         fill_resume_label(event);
     else
-        is_whole = is_whole && !read_user(event->label, (uint32_t)secret.label.len, secret.label.data, sleepable);
+        is_whole =
+            is_whole && !read_user_bounded(event->label, EC_LABEL_LEN, secret.label.len, secret.label.data, sleepable);
     secret_end(event, is_whole);
     return 0;
 }

@@ -5,8 +5,9 @@
  * Writers run in process context only: creation (cgroup sock_create, where a cgroup2 is mounted),
  * connect() and listen() (inet_sock_set_state; its other transitions can happen in softirq, where
  * `current` is a bystander), every send and receive (sock_send_length, sock_recv_length, Linux
- * 6.3: they fire after the call, and so correct the owner after fork, accept or fd passing), and one
- * pass of a task_file iterator over the sockets that are older than the capture.
+ * 6.3: they fire after the call, and so correct the owner after fork, accept or fd passing; before that, at the entry
+ * of the functions that send and receive), and one pass of a task_file iterator over the sockets that are older than
+ * the capture.
  */
 #include "maps.bpf.h"
 
@@ -95,6 +96,22 @@ int BPF_PROG(ec_owner_recv, struct sock *sk)
     socket_touch(sk);
     return 0;
 }
+
+/* In place of the two above before Linux 6.3: the functions that the calls go through. */
+#define TOUCH_AT(function)                                                                                             \
+    SEC("fentry/" #function)                                                                                           \
+    int BPF_PROG(ec_owner_##function, struct sock *sk)                                                                 \
+    {                                                                                                                  \
+        socket_touch(sk);                                                                                              \
+        return 0;                                                                                                      \
+    }
+
+TOUCH_AT(tcp_sendmsg)
+TOUCH_AT(tcp_recvmsg)
+TOUCH_AT(udp_sendmsg)
+TOUCH_AT(udp_recvmsg)
+TOUCH_AT(udpv6_sendmsg)
+TOUCH_AT(udpv6_recvmsg)
 
 SEC("cgroup/sock_create")
 int ec_owner_create(struct bpf_sock *sk)

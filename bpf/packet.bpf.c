@@ -279,12 +279,14 @@ static __always_inline bool process_accepts(const struct end *end, const struct 
 }
 
 /*
- * Reserves a slot for `limit` bytes of packet and fills it. `caplen` is at most `limit`; the
- * barrier keeps clang from proving the bound away before the verifier sees it.
+ * Reserves a slot for `limit` bytes of packet and fills it. `caplen` is at most `limit`: the barrier keeps clang from
+ * proving that before the verifier sees it; and the verifier of Linux 6.1 learns that a length isn't 0 only from a
+ * bound on length - 1.
  */
 #define PUT(limit)                                                                                                     \
     do {                                                                                                               \
         struct ec_packet *slot = bpf_ringbuf_reserve(&packets, sizeof(*slot) + (limit), 0);                            \
+        uint32_t last = caplen - 1;                                                                                    \
                                                                                                                        \
         if (!slot) {                                                                                                   \
             counter_add(EC_DROP_PACKET_RING_FULL, 1);                                                                  \
@@ -292,8 +294,8 @@ static __always_inline bool process_accepts(const struct end *end, const struct 
         }                                                                                                              \
         __builtin_memcpy(slot, packet, sizeof(*slot));                                                                 \
         slot->record.time = bpf_ktime_get_boot_ns();                                                                   \
-        asm volatile("" : "+r"(caplen));                                                                               \
-        if (caplen == 0 || caplen > (limit) || bpf_skb_load_bytes(skb, 0, slot->data, caplen)) {                       \
+        asm volatile("" : "+r"(last));                                                                                 \
+        if (last >= (limit) || bpf_skb_load_bytes(skb, 0, slot->data, last + 1)) {                                     \
             counter_add(EC_DROP_PACKET_READ, 1);                                                                       \
             bpf_ringbuf_discard(slot, BPF_RB_NO_WAKEUP);                                                               \
             return NEXT;                                                                                               \

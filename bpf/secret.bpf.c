@@ -62,7 +62,7 @@ static __always_inline long read_label(char label[EC_LABEL_LEN], const void *fro
 
     if (first >= EC_LABEL_LEN)
         return read_user(label, EC_LABEL_LEN, from, sleepable);
-    if (read_user(label, first, from, sleepable))
+    if (read_user_bounded(label, EC_LABEL_LEN, first, from, sleepable))
         return -1;
     return label_len(label) < first ? 0 : read_user(label, EC_LABEL_LEN, from, sleepable);
 }
@@ -89,9 +89,10 @@ static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
     event = secret_begin(EC_SECRET_COOKIE_LIBRARY(cookie), len);
     if (!event)
         return 0;
-    is_whole = !read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) &&
-               !read_user(event->secret, (uint32_t)len, (const void *)read_argument(ctx, cookie, 2), sleepable) &&
-               !read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
+    is_whole =
+        !read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) &&
+        !read_user_bounded(event->secret, EC_SECRET_LEN, len, (const void *)read_argument(ctx, cookie, 2), sleepable) &&
+        !read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
     event->label_len = label_len(event->label);
     secret_end(event, is_whole);
     return 0;

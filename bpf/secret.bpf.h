@@ -19,6 +19,16 @@ static __always_inline long read_user(void *to, uint32_t len, const void *from, 
     return sleepable ? bpf_copy_from_user(to, len, from) : bpf_probe_read_user(to, len, from);
 }
 
+/* A length that isn't constant is bounded here, where it is used: the verifier of Linux 6.1 forgets what it knew of a
+ * 64-bit value that went over the stack. */
+static __always_inline long read_user_bounded(void *to, uint32_t limit, uint64_t len, const void *from, bool sleepable)
+{
+    uint32_t n = (uint32_t)len;
+
+    asm volatile("" : "+r"(n));
+    return n > limit ? -1 : read_user(to, n, from, sleepable);
+}
+
 static __always_inline void fill_task(struct ec_secret_event *event, uint32_t uid)
 {
     uint64_t pid_tgid = bpf_get_current_pid_tgid();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel.h"
 
+#include "feature.h"
 #include "log.h"
 #include "session.h"
 
@@ -50,16 +51,20 @@ struct ec_kernel {
     GArray *uprobes;    /* int: descriptors of uprobe links */
     GArray *interfaces; /* struct attached_interface */
     bool no_tcx;        /* learnt by the first attempt */
-    bool sleepable;     /* uprobes may fault pages in */
-    bool uprobe_multi;  /* uprobes are links that need no CAP_SYS_ADMIN */
+    bool socket_length; /* enum ec_feature */
+    bool socket_create;
+    bool sleepable;    /* uprobes may fault pages in */
+    bool uprobe_multi; /* uprobes are links that need no CAP_SYS_ADMIN */
 };
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-    g_autofree char *line = g_strchomp(g_strdup_vprintf(format, args));
+    g_autofree char *text = g_strchomp(g_strdup_vprintf(format, args));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1); /* the verifier's log has many */
 
     /* One level lower than libbpf's own: the caller reports what matters. */
-    ec_log(level == LIBBPF_WARN ? EC_LOG_INFO : EC_LOG_DEBUG, "%s", line);
+    for (char **line = lines; *line; line++)
+        ec_log(level == LIBBPF_WARN ? EC_LOG_INFO : EC_LOG_DEBUG, "%s", *line);
     return 0;
 }
 
@@ -107,7 +112,8 @@ static bool load(ec_kernel *kernel, GError **error)
 
     if (err == 0)
         return true;
-    if (err == EPERM || err == EACCES)
+    /* EACCES is the verifier's. */
+    if (err == EPERM)
         return fail(error, EC_SESSION_ERROR_PRIVILEGE, err, "can't load the eBPF programs",
                     "run as root, or give the program its capabilities with extcap/quickstart");
     if (access("/sys/kernel/btf/vmlinux", R_OK))
@@ -236,6 +242,40 @@ static void choose_uprobe_programs(ec_kernel *kernel)
     }
 }
 
+/* The programs that follow who sends and receives: either those of the tracepoints, or those of the functions. */
+static size_t get_use_programs(ec_kernel *kernel, bool tracepoints, struct bpf_program *ret_programs[static 6])
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+
+    if (tracepoints) {
+        ret_programs[0] = skeleton->progs.ec_owner_send;
+        ret_programs[1] = skeleton->progs.ec_owner_recv;
+        return 2;
+    }
+    ret_programs[0] = skeleton->progs.ec_owner_tcp_sendmsg;
+    ret_programs[1] = skeleton->progs.ec_owner_tcp_recvmsg;
+    ret_programs[2] = skeleton->progs.ec_owner_udp_sendmsg;
+    ret_programs[3] = skeleton->progs.ec_owner_udp_recvmsg;
+    ret_programs[4] = skeleton->progs.ec_owner_udpv6_sendmsg;
+    ret_programs[5] = skeleton->progs.ec_owner_udpv6_recvmsg;
+    return 6;
+}
+
+/* Before the load: programs for what this kernel lacks would fail it. */
+static void choose_owner_programs(ec_kernel *kernel)
+{
+    struct bpf_program *unused[6];
+    size_t n;
+
+    kernel->socket_length = ec_feature_probe(EC_FEATURE_SOCKET_LENGTH);
+    kernel->socket_create = ec_feature_probe(EC_FEATURE_SOCKET_CREATE);
+    n = get_use_programs(kernel, !kernel->socket_length, unused);
+    for (size_t i = 0; i < n; i++)
+        bpf_program__set_autoload(unused[i], false);
+    bpf_program__set_autoload(kernel->skeleton->progs.ec_owner_create, kernel->socket_create);
+    bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, kernel->skeleton->rodata->config.follow_forks);
+}
+
 ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
 {
     g_autoptr(ec_kernel) kernel = g_new0(ec_kernel, 1);
@@ -251,6 +291,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
     }
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
     choose_uprobe_programs(kernel);
+    choose_owner_programs(kernel);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -332,15 +373,19 @@ static bool seed_owners(ec_kernel *kernel, GError **error)
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
 {
     struct ecapture_bpf *skeleton = kernel->skeleton;
+    struct bpf_program *uses[6];
+    size_t n = get_use_programs(kernel, kernel->socket_length, uses);
 
     if (!attach_tracing(kernel, skeleton->progs.ec_process_exit, error) ||
-        !attach_tracing(kernel, skeleton->progs.ec_owner_state, error) ||
-        !attach_tracing(kernel, skeleton->progs.ec_owner_send, error) ||
-        !attach_tracing(kernel, skeleton->progs.ec_owner_recv, error))
+        !attach_tracing(kernel, skeleton->progs.ec_owner_state, error))
         return false;
+    for (size_t i = 0; i < n; i++)
+        if (!attach_tracing(kernel, uses[i], error))
+            return false;
     if (skeleton->rodata->config.follow_forks && !attach_tracing(kernel, skeleton->progs.ec_process_fork, error))
         return false;
-    attach_cgroup(kernel);
+    if (kernel->socket_create)
+        attach_cgroup(kernel);
     return seed_owners(kernel, error);
 }
 
