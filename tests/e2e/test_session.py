@@ -141,8 +141,9 @@ class Session(lab.Lab):
         self.assertEqual(os.stat(keys).st_mode & 0o777, 0o600, "the key log's mode")
         lines = self.read("keys.txt").splitlines()
         self.assertEqual(sorted(lines), sorted(pcapng.File(path).secrets))
-        self.assertEqual(sum(line.startswith("CLIENT_RANDOM ") for line in lines), 4)
-        self.assertEqual(sum(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in lines), 4)
+        # At least: what other programs of this machine negotiate meanwhile is there too.
+        self.assertGreaterEqual(sum(line.startswith("CLIENT_RANDOM ") for line in lines), 4)
+        self.assertGreaterEqual(sum(line.startswith("CLIENT_TRAFFIC_SECRET_0 ") for line in lines), 4)
 
     def veth_pair(self):
         """A server's namespace beside self.ns, the client's."""
