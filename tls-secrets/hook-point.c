@@ -395,6 +395,18 @@ static struct ec_elf_image *debug_open(const struct ec_elf_image *image, int deb
     return g_steal_pointer(&debug);
 }
 
+/* All that the code of the function itself tells. */
+static bool point_fill(const struct finder *finder, struct ec_hook_point *point)
+{
+    struct probe probe = probe_find(finder);
+    memcpy(point->registers, probe.registers, sizeof(point->registers));
+    point->random_indirect = finder->random.indirect;
+    point->random_pointer_offset = finder->random.pointer;
+    point->random_offset = finder->random.offset;
+    return ec_elf_image_get_offset(finder->image, finder->function, &point->function_offset) &&
+           ec_elf_image_get_offset(finder->image, probe.address, &point->probe_offset);
+}
+
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
@@ -408,18 +420,47 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
         return false;
 
     struct ec_hook_point point = {.method = finder.method};
-    point.random_indirect = finder.random.indirect;
-    point.random_pointer_offset = finder.random.pointer;
-    point.random_offset = finder.random.offset;
     g_strlcpy(point.build_id, ec_elf_image_get_build_id(image), sizeof(point.build_id));
     ec_library_version_find(fd, point.version);
     point.kind = kind_get(&finder, point.version);
     if (point.kind == EC_LIBRARY_GNUTLS)
         ec_gnutls_version_find(fd, point.version);
-    struct probe probe = probe_find(&finder);
-    memcpy(point.registers, probe.registers, sizeof(point.registers));
-    if (!ec_elf_image_get_offset(image, finder.function, &point.function_offset) ||
-        !ec_elf_image_get_offset(image, probe.address, &point.probe_offset))
+    if (!point_fill(&finder, &point))
+        return unproven(error, "the function lies outside the file");
+    *ret_point = point;
+    return true;
+}
+
+static bool function_find_by_offset(struct finder *finder, uint64_t offset)
+{
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(finder->image, i)); i++) {
+        if (!segment->executable || offset < segment->offset || offset - segment->offset >= segment->size)
+            continue;
+        finder->function = segment->address + (offset - segment->offset);
+        return true;
+    }
+    return false;
+}
+
+bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_hook_point *ret_point, GError **error)
+{
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
+    if (!image)
+        return false;
+    g_auto(finder) finder = {.image = image, .code = ec_code_new(image)};
+    if (!finder.code)
+        return unproven(error, "the disassembler does not start");
+    const char *build_id = ec_elf_image_get_build_id(image);
+    if (known->kind == EC_LIBRARY_GO || !build_id[0] || strcmp(build_id, known->build_id) != 0 ||
+        !function_find_by_offset(&finder, known->function_offset))
+        return unproven(error, "what is known is another file's");
+    if (!random_find(&finder, error))
+        return false;
+    struct ec_hook_point point = {.kind = known->kind, .method = known->method};
+    g_strlcpy(point.build_id, build_id, sizeof(point.build_id));
+    g_strlcpy(point.version, known->version, sizeof(point.version));
+    if (!point_fill(&finder, &point))
         return unproven(error, "the function lies outside the file");
     *ret_point = point;
     return true;

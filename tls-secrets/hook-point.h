@@ -65,6 +65,11 @@ GQuark ec_hook_error_quark(void);
  * and *ret_point is untouched. */
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error);
 
+/* Likewise, where the function is known from before: `known` tells its offset, and kind, method, version and build ID
+ * are taken over. The build ID must be the file's, the offset in its code; the random's place is proven again. Takes
+ * milliseconds, however large the file. Not for EC_LIBRARY_GO. */
+bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_hook_point *ret_point, GError **error);
+
 /* The version of the TLS library inside any ELF file ("3.0.22", "BoringSSL", "AWS-LC 1.30.0", "LibreSSL 3.8.2"),
  * by its version string. libssl itself often lacks it: ask the libcrypto beside it. False if there is none. */
 bool ec_library_version_find(int fd, char ret_version[static 48]);
