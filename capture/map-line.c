@@ -9,11 +9,20 @@
 struct name_pattern {
     const char *prefix;
     const char *infix;
+    enum ec_module_id module;
 };
-static const struct name_pattern library_patterns[] = {{"libssl.so", ""}, {"libssl-", ".so"}, {"libgnutls.so", ""}};
-static const struct name_pattern crypto_patterns[] = {{"libcrypto.so", ""}, {"libcrypto-", ".so"}};
+static const struct name_pattern library_patterns[] = {
+    {"libssl.so", "", EC_MODULE_TLS},
+    {"libssl-", ".so", EC_MODULE_TLS},
+    {"libgnutls.so", "", EC_MODULE_GNUTLS},
+};
+static const struct name_pattern crypto_patterns[] = {
+    {"libcrypto.so", "", EC_MODULE_TLS},
+    {"libcrypto-", ".so", EC_MODULE_TLS},
+};
 
-static bool name_match(const struct name_pattern *patterns, size_t n_patterns, const char *path, size_t len)
+static enum ec_module_id name_match(const struct name_pattern *patterns, size_t n_patterns, const char *path,
+                                    size_t len)
 {
     const char *slash = memrchr(path, '/', len);
     const char *name = slash != NULL ? slash + 1 : path;
@@ -23,19 +32,24 @@ static bool name_match(const struct name_pattern *patterns, size_t n_patterns, c
         size_t prefix_len = strlen(patterns[i].prefix), infix_len = strlen(patterns[i].infix);
         if (name_len >= prefix_len && memcmp(name, patterns[i].prefix, prefix_len) == 0 &&
             memmem(name + prefix_len, name_len - prefix_len, patterns[i].infix, infix_len) != NULL)
-            return true;
+            return patterns[i].module;
     }
-    return false;
+    return EC_MODULE_MAX;
 }
 
-bool ec_library_name_match(const char *path, size_t len)
+enum ec_module_id ec_library_name_get_module(const char *path, size_t len)
 {
     return name_match(library_patterns, G_N_ELEMENTS(library_patterns), path, len);
 }
 
+bool ec_library_name_match(const char *path, size_t len)
+{
+    return ec_library_name_get_module(path, len) != EC_MODULE_MAX;
+}
+
 bool ec_library_name_match_crypto(const char *path, size_t len)
 {
-    return name_match(crypto_patterns, G_N_ELEMENTS(crypto_patterns), path, len);
+    return name_match(crypto_patterns, G_N_ELEMENTS(crypto_patterns), path, len) != EC_MODULE_MAX;
 }
 
 struct cursor {

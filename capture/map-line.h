@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Lines of /proc/PID/maps (proc_pid_maps(5)), and which files are TLS libraries by their name. Pure. */
+#include "module.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +20,9 @@ struct ec_map_line {
 /* `line`: without its newline, `len` bytes. False if it is no line of a mapped file. */
 bool ec_map_line_parse(const char *line, size_t len, struct ec_map_line *ret_line);
 
-/* Whether a file of this name (any path, `len` bytes) is a TLS library that a module can hook. */
+/* The module that hooks a file of this name (any path, `len` bytes); EC_MODULE_MAX: it is no TLS library. */
+enum ec_module_id ec_library_name_get_module(const char *path, size_t len);
+/* Whether there is one. */
 bool ec_library_name_match(const char *path, size_t len);
 /* Whether it is a libcrypto, which knows the version of the libssl beside it. */
 bool ec_library_name_match_crypto(const char *path, size_t len);

@@ -97,6 +97,7 @@ void ec_session_free(ec_session *session)
     g_strfreev((char **)session->config.interfaces);
     g_strfreev((char **)session->config.libssl);
     g_strfreev((char **)session->config.elfpath);
+    g_strfreev((char **)session->config.gnutls);
     g_free((char *)session->config.filter);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
@@ -110,6 +111,7 @@ static void copy_config(ec_session *session, const struct ec_session_config *con
     copy->interfaces = (const char *const *)g_strdupv((char **)config->interfaces);
     copy->libssl = (const char *const *)g_strdupv((char **)config->libssl);
     copy->elfpath = (const char *const *)g_strdupv((char **)config->elfpath);
+    copy->gnutls = (const char *const *)g_strdupv((char **)config->gnutls);
     copy->filter = config->filter && *config->filter ? g_strdup(config->filter) : NULL;
     copy->pids = g_memdup2(config->pids, config->n_pids * sizeof(*config->pids));
     copy->ring_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -189,7 +191,8 @@ static bool add_paths(ec_session *session, const char *const *path, GError **err
 static bool attach_hooks(ec_session *session, GError **error)
 {
     session->hooks = ec_hooks_new(session->kernel, session->config.modules);
-    if (!add_paths(session, session->config.libssl, error) || !add_paths(session, session->config.elfpath, error))
+    if (!add_paths(session, session->config.libssl, error) || !add_paths(session, session->config.elfpath, error) ||
+        !add_paths(session, session->config.gnutls, error))
         return false;
     if (ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");

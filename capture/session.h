@@ -23,6 +23,7 @@ struct ec_session_config {
     uid_t uid;
     const char *const *libssl;  /* paths, NULL-terminated: hook these beside what is found; NULL: none */
     const char *const *elfpath; /* likewise, Go programs */
+    const char *const *gnutls;  /* likewise, GnuTLS libraries */
     uint32_t snaplen;           /* bytes, 1 … EC_SNAPLEN_MAX */
     size_t ring_size;           /* bytes; rounded up to a power of two of at least a page */
     unsigned hold_ms;           /* longest wait of a packet for its secrets; 0: never hold */
@@ -41,7 +42,7 @@ enum ec_session_error {
     EC_SESSION_ERROR_INTERFACE, /* no such interface, or none is up */
     EC_SESSION_ERROR_FILTER,    /* the capture filter doesn't compile */
     EC_SESSION_ERROR_PROCESS,   /* no such process */
-    EC_SESSION_ERROR_LIBRARY,   /* a --libssl or --elfpath path can't be hooked */
+    EC_SESSION_ERROR_LIBRARY,   /* a --libssl, --elfpath or --gnutls path can't be hooked */
     EC_SESSION_ERROR_FAILED,
 };
 #define EC_SESSION_ERROR (ec_session_error_quark())

@@ -9,7 +9,9 @@
 #include "target.h"
 
 #include "descriptor.h"
+#include "embedded-tls.h"
 #include "go-hook-point.h"
+#include "hook-cache.h"
 #include "library-path.h"
 #include "map-line.h"
 
@@ -152,6 +154,14 @@ static struct ec_library *library_new(dev_t dev, ino_t ino, enum ec_module_id mo
     return library;
 }
 
+/* By its name; libssl's where that says nothing. */
+static enum ec_module_id module_of_path(const char *path)
+{
+    enum ec_module_id module = ec_library_name_get_module(path, strlen(path));
+
+    return module == EC_MODULE_MAX ? EC_MODULE_TLS : module;
+}
+
 static struct ec_library *library_add(ec_target_list *list, struct ec_library *library_to_take)
 {
     struct file_id *id = g_new(struct file_id, 1);
@@ -195,13 +205,41 @@ static const struct ec_library *library_find_twin(const ec_target_list *list, co
 }
 
 /* How the hook point of a module's library is found. */
-static bool point_find(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
-                       GError **error)
+static bool point_look_for(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
+                           GError **error)
 {
     if (library->module == EC_MODULE_GOTLS)
         return ec_go_hook_point_find(library->fd, ret_point, error);
     g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
     return ec_hook_point_find(library->fd, debug_fd, ret_point, error);
+}
+
+static bool point_find(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
+                       GError **error)
+{
+    const bool cached = library->module != EC_MODULE_GOTLS && ec_hook_cache_is_for((uint64_t)library->size);
+
+    if (cached && ec_hook_cache_get(library->fd, ret_point))
+        return true;
+    if (!point_look_for(library, root, ret_point, error))
+        return false;
+    if (cached)
+        ec_hook_cache_put(library->fd, ret_point);
+    return true;
+}
+
+/* What the file is decides, not what it is called. */
+static enum ec_module_id module_of_kind(enum ec_library_kind kind)
+{
+    static const enum ec_module_id modules[] = {
+        [EC_LIBRARY_OPENSSL] = EC_MODULE_TLS,
+        [EC_LIBRARY_BORINGSSL] = EC_MODULE_TLS,
+        [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS,
+        [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
+    };
+    _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
+
+    return modules[kind];
 }
 
 /* Gives a library its file, and finds its hook point if that is wanted. `root`: of the mount namespace that its path is
@@ -220,6 +258,7 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     if (twin != NULL) {
         library->hookable = true;
         library->point = twin->point;
+        library->module = twin->module;
         return true;
     }
     library->hookable = point_find(library, root, &library->point, &error);
@@ -227,6 +266,8 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
         library->reason = g_strdup(error->message);
     else if (library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_library_version_find(crypto_fd, library->point.version);
+    if (library->hookable)
+        library->module = module_of_kind(library->point.kind);
     return error == NULL || !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS);
 }
 
@@ -323,7 +364,8 @@ static struct ec_library *library_add_unopened(ec_target_list *list, const struc
 
     if (library != NULL)
         return library;
-    library = library_add(list, library_new(dev, mapping->line.ino, EC_MODULE_TLS, g_strdup(mapping->path)));
+    library =
+        library_add(list, library_new(dev, mapping->line.ino, module_of_path(mapping->path), g_strdup(mapping->path)));
     if (!list->find_points)
         return library;
     const bool replaced = mapping->line.deleted || reason == ESTALE;
@@ -350,7 +392,7 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    library = library_new(status.st_dev, status.st_ino, EC_MODULE_TLS, g_strdup(mapping->path));
+    library = library_new(status.st_dev, status.st_ino, module_of_path(mapping->path), g_strdup(mapping->path));
     g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
     g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, root, crypto_fd);
@@ -364,7 +406,7 @@ static const struct {
     enum ec_module_id module;
     bool (*matches)(int fd);
 } program_kinds[] = {
-    {EC_MODULE_GOTLS, ec_go_file_is_go},
+    {EC_MODULE_GOTLS, ec_go_file_is_go}, {EC_MODULE_TLS, ec_program_holds_tls}, /* or GnuTLS: its hook point tells */
 };
 
 /* EC_MODULE_MAX: none. */
@@ -666,8 +708,8 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     if (library != NULL)
         return library;
     enum ec_module_id module = program_get_module(fd);
-    library =
-        library_new(status.st_dev, status.st_ino, module == EC_MODULE_MAX ? EC_MODULE_TLS : module, g_strdup(path));
+    library = library_new(status.st_dev, status.st_ino, module == EC_MODULE_MAX ? module_of_path(path) : module,
+                          g_strdup(path));
     g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
     return library_add(list, library);

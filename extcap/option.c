@@ -105,6 +105,14 @@ static bool set_elfpath(struct ec_options *options, const struct ec_option *opti
     return true;
 }
 
+static bool set_gnutls(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    if (!*value)
+        return refuse(option, value, error);
+    g_ptr_array_add(options->gnutls, g_strdup(value));
+    return true;
+}
+
 static bool set_interface(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
@@ -278,7 +286,7 @@ _Static_assert(EC_DEFAULT_SNAPLEN == 258048 && EC_SNAPLEN_MAX == 258048, "snaple
 _Static_assert(EC_DEFAULT_RING_SIZE == 64u << 20, "mapsize's texts");
 _Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
 
-static const char *const module_choices[] = {"all", "tls", "gotls", NULL};
+static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", NULL};
 _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
 static const char *const plaintext_choices[] = {"none", NULL};
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
@@ -296,7 +304,7 @@ const struct ec_option ec_option_table[] = {
                           .default_text = "all",
                           .display = "Module",
                           .tooltip = "Which libraries to take secrets from",
-                          .expect = "all or the name of a module: tls, gotls",
+                          .expect = "all or the name of a module: tls, gotls, gnutls",
                           .choices = module_choices,
                           .set = set_module},
     [EC_OPTION_PID] = {.id = EC_OPTION_PID,
@@ -349,6 +357,18 @@ const struct ec_option ec_option_table[] = {
                            .expect = "the path of a program written in Go",
                            .placeholder = "found by itself",
                            .set = set_elfpath},
+    [EC_OPTION_GNUTLS] = {.id = EC_OPTION_GNUTLS,
+                          .name = "gnutls",
+                          .type = EC_OPTION_TYPE_FILE,
+                          .fronts = BOTH,
+                          .group = EC_GROUP_TARGET,
+                          .value_name = "PATH",
+                          .display = "GnuTLS library",
+                          .tooltip = "Hook this GnuTLS library too, beside those found in running processes; may be "
+                                     "repeated on the command line",
+                          .expect = "the path of a libgnutls",
+                          .placeholder = "found by itself",
+                          .set = set_gnutls},
     [EC_OPTION_INTERFACE] = {.id = EC_OPTION_INTERFACE,
                              .name = "interface",
                              .letter = 'i',
@@ -548,6 +568,7 @@ struct ec_options *ec_options_new(void)
     options->pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     options->libssl = g_ptr_array_new_with_free_func(g_free);
     options->elfpath = g_ptr_array_new_with_free_func(g_free);
+    options->gnutls = g_ptr_array_new_with_free_func(g_free);
     options->interfaces = g_ptr_array_new_with_free_func(g_free);
     options->snaplen = EC_DEFAULT_SNAPLEN;
     options->ring_size = EC_DEFAULT_RING_SIZE;
@@ -564,6 +585,7 @@ void ec_options_free(struct ec_options *options)
     g_array_unref(options->pids);
     g_ptr_array_unref(options->libssl);
     g_ptr_array_unref(options->elfpath);
+    g_ptr_array_unref(options->gnutls);
     g_ptr_array_unref(options->interfaces);
     g_free(options->pcapfile);
     g_free(options->keylogfile);

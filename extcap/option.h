@@ -17,6 +17,7 @@ enum ec_option_id {
     EC_OPTION_UID,
     EC_OPTION_LIBSSL,
     EC_OPTION_ELFPATH,
+    EC_OPTION_GNUTLS,
     EC_OPTION_INTERFACE,
     EC_OPTION_SNAPLEN,
     EC_OPTION_MAPSIZE,
@@ -72,6 +73,7 @@ struct ec_options {
     uid_t uid;
     GPtrArray *libssl;     /* of char * */
     GPtrArray *elfpath;    /* of char * */
+    GPtrArray *gnutls;     /* of char * */
     GPtrArray *interfaces; /* of char *, "any" among them means all */
     uint32_t snaplen;      /* bytes */
     size_t ring_size;      /* bytes */

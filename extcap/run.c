@@ -81,6 +81,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .uid = options->uid,
         .libssl = get_strings(options->libssl),
         .elfpath = get_strings(options->elfpath),
+        .gnutls = get_strings(options->gnutls),
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         .hold_ms = options->hold_ms,

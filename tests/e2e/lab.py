@@ -37,6 +37,26 @@ def need(*programs):
         raise unittest.SkipTest(f"{', '.join(missing)} is not installed")
 
 
+def npm_file(package, name):
+    """A file of an npm package, which is fetched once; skips without npm or registry."""
+    need("npm", "tar")
+    directory = os.path.join(os.path.dirname(OUTPUT), "npm", package.replace("/", "_"))
+    path = os.path.join(directory, "package", name)
+    if not os.path.exists(path):
+        os.makedirs(directory, exist_ok=True)
+        try:
+            run = subprocess.run(["npm", "pack", "--silent", package], cwd=directory, capture_output=True, text=True,
+                                 timeout=180, check=False)
+        except subprocess.TimeoutExpired:
+            raise unittest.SkipTest(f"npm does not answer: {package} can't be had") from None
+        archive = os.path.join(directory, (run.stdout.split() or ["-"])[-1])
+        if run.returncode or not os.path.exists(archive):
+            raise unittest.SkipTest(f"{package} can't be had by npm: {run.stderr.strip()[:200]}")
+        subprocess.run(["tar", "xzf", archive, "-C", directory, f"package/{name}"], check=True)
+        os.unlink(archive)
+    return path
+
+
 def mark(name):
     """Decorator: tests/e2e/run --only-marked NAME runs this test too."""
     def set_mark(method):
@@ -246,12 +266,12 @@ http {{
         """A live capture by tshark; returns when packets come through."""
         return Tshark(self, ns or self.ns, interface, arguments, fields, display, probe)
 
-    def start_ecapture(self, *arguments, ns=None, probe="127.0.0.1", ready=None, **kwargs):
-        """`ecapture tls ARGUMENTS`; returns when packets reach the file `ready` (default: after -w)."""
+    def start_ecapture(self, *arguments, ns=None, probe="127.0.0.1", ready=None, module="tls", **kwargs):
+        """`ecapture MODULE ARGUMENTS`; returns when packets reach the file `ready` (default: after -w)."""
         ns = ns or self.ns
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
             kwargs.setdefault("stderr", log)
-            process = ns.start(BINARY, "tls", *arguments, **kwargs)
+            process = ns.start(BINARY, module, *arguments, **kwargs)
         ready = ready or arguments[arguments.index("-w") + 1]
 
         def captured():

