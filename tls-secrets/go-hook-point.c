@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char key_log_name[] = "crypto/tls.(*Config).writeKeyLog";
-static const char resume_name[] = "crypto/tls.keysFromMasterSecret";
-
 /* ---- how Go's functions begin ---- */
 
 /* "Is there room on the stack?" (cmd/internal/obj/x86/obj6.go and arm64/obj7.go, stacksplit). It needs the goroutine g,
@@ -98,41 +95,40 @@ static enum ec_go_abi version_get_abi(const char *version, int machine)
 
 /* ---- functions ---- */
 
-struct function {
-    uint64_t address;
-    enum ec_hook_method method;
+enum { KEY_LOG, RESUME, FUNCTION_MAX };
+static const char *const function_names[] = {
+    [KEY_LOG] = "crypto/tls.(*Config).writeKeyLog",
+    [RESUME] = "crypto/tls.keysFromMasterSecret",
 };
-
-struct symbol_search {
-    const char *name;
-    uint64_t address;
-    unsigned count;
-};
+_Static_assert(G_N_ELEMENTS(function_names) == FUNCTION_MAX, "a name for each function");
 
 static bool symbol_visit(const struct ec_elf_symbol *symbol, void *data)
 {
-    struct symbol_search *search = data;
+    struct ec_go_function *function = data;
 
-    if (strcmp(symbol->name, search->name) == 0 && (search->count == 0 || search->address != symbol->address)) {
-        search->address = symbol->address;
-        search->count++;
-    }
+    if (strcmp(symbol->name, function->name) != 0)
+        return true;
+    function->found = function->address == 0 || function->address == symbol->address ? EC_GO_FOUND : EC_GO_AMBIGUOUS;
+    function->address = symbol->address;
     return true;
 }
 
-static enum ec_go_find function_find(const ec_go_program *program, const char *name, struct function *ret_function)
+/* *ret_method is set if the first was found. */
+static void functions_find(const ec_go_program *program, struct ec_go_function functions[static FUNCTION_MAX],
+                           enum ec_hook_method *ret_method)
 {
     const struct ec_elf_image *image = ec_go_program_get_image(program);
-    struct symbol_search search = {.name = name};
 
-    ec_elf_image_foreach_function(image, EC_ELF_SYMTAB, name, symbol_visit, &search);
-    const struct ec_elf_segment *segment = ec_elf_image_find_segment(image, search.address);
-    if (search.count == 1 && segment && segment->executable) {
-        *ret_function = (struct function){search.address, EC_HOOK_SYMBOL};
-        return EC_GO_FOUND;
+    for (size_t i = 0; i < FUNCTION_MAX; i++) {
+        functions[i] = (struct ec_go_function){function_names[i], EC_GO_NO_NAME, 0};
+        ec_elf_image_foreach_function(image, EC_ELF_SYMTAB, functions[i].name, symbol_visit, &functions[i]);
     }
-    ret_function->method = EC_HOOK_GO_TABLE;
-    return ec_go_table_find_function(program, name, &ret_function->address);
+    const struct ec_elf_segment *segment = ec_elf_image_find_segment(image, functions[KEY_LOG].address);
+    *ret_method = EC_HOOK_SYMBOL;
+    if (functions[KEY_LOG].found == EC_GO_FOUND && segment && segment->executable)
+        return;
+    *ret_method = EC_HOOK_GO_TABLE;
+    ec_go_table_find(program, functions, FUNCTION_MAX);
 }
 
 static void refuse(GError **error, enum ec_go_find found, const char *version)
@@ -153,7 +149,8 @@ static void refuse(GError **error, enum ec_go_find found, const char *version)
         return;
     default:
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
-                    "a Go program (%s), but its table of functions contradicts itself about %s", go, key_log_name);
+                    "a Go program (%s), but its table of functions contradicts itself about %s", go,
+                    function_names[KEY_LOG]);
         return;
     }
 }
@@ -185,7 +182,7 @@ static bool point_prove(const ec_go_program *program, uint64_t address, struct e
     if (!place_find(image, address, &point->go_abi, &point->function_offset, &point->probe_offset)) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
                     "%s is not at 0x%" G_GINT64_MODIFIER "x, where it should be: no Go function begins so",
-                    key_log_name, address);
+                    function_names[KEY_LOG], address);
         return false;
     }
     if (version_get_minor(version) != 0 && version_get_abi(version, ec_elf_image_get_machine(image)) != point->go_abi) {
@@ -197,14 +194,14 @@ static bool point_prove(const ec_go_program *program, uint64_t address, struct e
 }
 
 /* Optional: without it resumed TLS 1.2 connections have no secrets. */
-static void resume_find(const ec_go_program *program, struct ec_hook_point *point)
+static void resume_prove(const struct ec_elf_image *image, const struct ec_go_function *function,
+                         struct ec_hook_point *point)
 {
-    struct function function = {0};
     enum ec_go_abi abi;
     uint64_t offset, probe;
 
-    if (function_find(program, resume_name, &function) == EC_GO_FOUND &&
-        place_find(ec_go_program_get_image(program), function.address, &abi, &offset, &probe) && abi == point->go_abi)
+    if (function->found == EC_GO_FOUND && place_find(image, function->address, &abi, &offset, &probe) &&
+        abi == point->go_abi)
         point->go_resume_offset = probe;
 }
 
@@ -219,16 +216,15 @@ bool ec_go_hook_point_find(int fd, struct ec_hook_point *ret_point, GError **err
         return false;
     }
     struct ec_hook_point point = {.kind = EC_LIBRARY_GO};
-    struct function function = {0};
-    enum ec_go_find found = function_find(program, key_log_name, &function);
-    if (found != EC_GO_FOUND) {
-        refuse(error, found, ec_go_program_get_version(program));
+    struct ec_go_function functions[FUNCTION_MAX];
+    functions_find(program, functions, &point.method);
+    if (functions[KEY_LOG].found != EC_GO_FOUND) {
+        refuse(error, functions[KEY_LOG].found, ec_go_program_get_version(program));
         return false;
     }
-    if (!point_prove(program, function.address, &point, error))
+    if (!point_prove(program, functions[KEY_LOG].address, &point, error))
         return false;
-    point.method = function.method;
-    resume_find(program, &point);
+    resume_prove(image, &functions[RESUME], &point);
     g_strlcpy(point.version, ec_go_program_get_version(program), sizeof(point.version));
     g_strlcpy(point.build_id, ec_elf_image_get_build_id(image), sizeof(point.build_id));
     *ret_point = point;

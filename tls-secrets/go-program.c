@@ -28,6 +28,7 @@ struct ec_go_program {
     bool has_sections;
     uint64_t build_info;  /* address, 0: not found */
     uint64_t table;       /* address of pclntab, 0: not found */
+    uint64_t module;      /* address of moduledata, 0: not found */
     uint64_t relocations; /* file offset of the Elf64_Rela table */
     uint64_t relocation_count;
     uint32_t relative; /* the machine's relocation type */
@@ -52,6 +53,8 @@ static void section_take(ec_go_program *program, const Elf64_Shdr *section, cons
         program->build_info = section->sh_addr;
     else if (g_str_has_suffix(name, ".gopclntab")) /* ".gopclntab", ".data.rel.ro.gopclntab" */
         program->table = section->sh_addr;
+    else if (strcmp(name, ".go.module") == 0)
+        program->module = section->sh_addr;
 }
 
 static void sections_read(ec_go_program *program, const Elf64_Ehdr *header)
@@ -345,10 +348,12 @@ const char *ec_go_program_get_version(const ec_go_program *program)
     return program->version;
 }
 
-bool ec_go_program_get_table(const ec_go_program *program, uint64_t *ret_address)
+uint64_t ec_go_program_get_table(const ec_go_program *program)
 {
-    if (program->table == 0)
-        return false;
-    *ret_address = program->table;
-    return true;
+    return program->table;
+}
+
+uint64_t ec_go_program_get_module(const ec_go_program *program)
+{
+    return program->module;
 }

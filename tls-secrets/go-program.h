@@ -23,8 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_go_program, ec_go_program_free)
 const struct ec_elf_image *ec_go_program_get_image(const ec_go_program *program);
 /* runtime.Version(): "go1.19.8", "go1.17.1 X:noregabi"; "" if it isn't told. Owned by the program. */
 const char *ec_go_program_get_version(const ec_go_program *program);
-/* Where section headers place pclntab. */
-bool ec_go_program_get_table(const ec_go_program *program, uint64_t *ret_address);
+/* Where section headers place pclntab, and the runtime's moduledata (Go 1.26); 0 if they don't. */
+uint64_t ec_go_program_get_table(const ec_go_program *program);
+uint64_t ec_go_program_get_module(const ec_go_program *program);
 
 /* The 8 bytes at an address as they are once the program is loaded at the addresses it is linked for: a relative
  * relocation counts. False if the file holds no such bytes. */

@@ -24,7 +24,6 @@ enum {
     HITS_MAX = 16,     /* places where the name's text stands */
     TABLES_MAX = 8,    /* what looks like a header, in a file whose section headers don't tell */
     MODULE_WORDS = 64, /* of moduledata that are looked at */
-    NAME_MAX_LEN = 128,
 };
 
 /* Which word of the header holds what; 0: none does. */
@@ -64,7 +63,7 @@ struct table {
 struct match {
     uint64_t index; /* in functab */
     uint64_t code;
-    unsigned count;
+    bool found;
 };
 
 /* ---- reading ---- */
@@ -161,42 +160,72 @@ static bool code_read(const struct table *table, uint64_t index, uint64_t *ret_c
 
 /* ---- names ---- */
 
+/* One function that is looked for. */
 struct name_search {
-    const char *name; /* with its NUL */
-    size_t len;
-    uint64_t from; /* file offset that name offsets count from */
-    uint64_t hits[HITS_MAX];
-    size_t count;
+    const char *name;
+    size_t len;              /* with its NUL */
+    uint64_t hits[HITS_MAX]; /* where its text stands, as the functions' name offsets count */
+    size_t hit_count;
+    struct match match;
 };
 
-static bool name_in_piece(const uint8_t *piece, size_t len, uint64_t at, void *data)
+struct search {
+    struct name_search names[EC_GO_FUNCTIONS_MAX];
+    size_t count;
+    uint64_t from; /* file offset that name offsets count from */
+};
+
+static void name_take_piece(struct name_search *name, const uint8_t *piece, size_t len, uint64_t at)
 {
-    struct name_search *search = data;
     const uint8_t *hit = piece, *end = piece + len;
 
-    while (search->count < HITS_MAX && (hit = memmem(hit, (size_t)(end - hit), search->name, search->len)))
-        search->hits[search->count++] = at + (uint64_t)(hit++ - piece) - search->from;
-    return search->count < HITS_MAX;
+    while (name->hit_count < HITS_MAX && (hit = memmem(hit, (size_t)(end - hit), name->name, name->len)))
+        name->hits[name->hit_count++] = at + (uint64_t)(hit++ - piece);
+}
+
+/* A hit that lies whole in what two pieces share comes twice, which does no harm. */
+static bool names_in_piece(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct search *search = data;
+
+    for (size_t i = 0; i < search->count; i++)
+        name_take_piece(&search->names[i], piece, len, at - search->from);
+    return true;
 }
 
 /* A longer name ends in the same text, but no function's name begins there: the linker shares no tails. */
-static bool name_is_hit(const struct name_search *search, uint64_t name)
+static bool name_is_hit(const struct name_search *name, uint64_t offset)
 {
-    for (size_t i = 0; i < search->count; i++)
-        if (search->hits[i] == name)
+    for (size_t i = 0; i < name->hit_count; i++)
+        if (name->hits[i] == offset)
             return true;
     return false;
 }
 
+static bool search_is_done(const struct search *search)
+{
+    for (size_t i = 0; i < search->count; i++)
+        if (search->names[i].hit_count > 0 && !search->names[i].match.found)
+            return false;
+    return true;
+}
+
+static void search_take(struct search *search, uint64_t name, const struct match *match)
+{
+    for (size_t i = 0; i < search->count; i++)
+        if (name_is_hit(&search->names[i], name))
+            search->names[i].match = *match;
+}
+
 /* False if the table contradicts itself. `func` must grow: a hostile file could else make each entry cost a read. */
-static bool functions_match(const struct table *table, const struct name_search *search, struct match *ret_match)
+static bool functions_match(const struct table *table, struct search *search)
 {
     const struct ec_elf_image *image = ec_go_program_get_image(table->program);
     g_autofree struct window *entries = window_new(image), *functions = window_new(image);
     const size_t code_len = table->layout->code_len;
     uint64_t last = 0;
 
-    for (uint64_t i = 0; i < table->count; i++) {
+    for (uint64_t i = 0; i < table->count && !search_is_done(search); i++) {
         const uint8_t *entry = window_get(entries, table->offset + table->functab + i * 2 * code_len, 2 * code_len);
         const uint64_t function = entry ? number_get(entry + code_len, code_len) : 0;
         if (!entry || function < last || function > table->size ||
@@ -205,8 +234,8 @@ static bool functions_match(const struct table *table, const struct name_search 
         const uint8_t *record = window_get(functions, table->offset + table->functions + function, code_len + 4);
         if (!record)
             return false;
-        if (name_is_hit(search, number_get(record + code_len, 4)))
-            *ret_match = (struct match){i, number_get(entry, code_len), ret_match->count + 1};
+        const struct match match = {.index = i, .code = number_get(entry, code_len), .found = true};
+        search_take(search, number_get(record + code_len, 4), &match);
         last = function;
     }
     return true;
@@ -235,7 +264,7 @@ static bool module_visit(uint64_t address, void *data)
     const struct table *table = search->table;
     uint64_t words[MODULE_WORDS] = {0};
 
-    if (!ec_go_program_read_words(table->program, address, G_N_ELEMENTS(words), words) ||
+    if (!ec_go_program_read_words(table->program, address, G_N_ELEMENTS(words), words) || words[0] != table->address ||
         words[1] != table->address + table->names || words[2] != words[3])
         return true;
     for (size_t i = 4; i + 2 < MODULE_WORDS; i++) {
@@ -257,7 +286,10 @@ static enum ec_go_find text_find(struct table *table)
         return EC_GO_FOUND;
     if (!code_read(table, 0, &search.first) || !code_read(table, table->count, &search.end))
         return EC_GO_NO_TABLE;
-    ec_go_program_foreach_word(table->program, table->address, module_visit, &search);
+    if (ec_go_program_get_module(table->program) != 0)
+        module_visit(ec_go_program_get_module(table->program), &search);
+    if (search.text == 0)
+        ec_go_program_foreach_word(table->program, table->address, module_visit, &search);
     if (search.ambiguous)
         return EC_GO_AMBIGUOUS;
     table->text = search.text;
@@ -286,72 +318,89 @@ static enum ec_go_find address_find(struct table *table, const struct match *mat
 
 /* ---- the table ---- */
 
-static enum ec_go_find table_find_function(const ec_go_program *program, uint64_t address, const char *name,
-                                           uint64_t *ret_address)
+static void functions_set(struct ec_go_function *functions, size_t count, enum ec_go_find found)
 {
+    for (size_t i = 0; i < count; i++) {
+        functions[i].found = found;
+        functions[i].address = 0;
+    }
+}
+
+/* False if that is no table: `functions` are untouched. */
+static bool table_find(const ec_go_program *program, uint64_t address, struct ec_go_function *functions, size_t count)
+{
+    struct search search = {.count = count};
     struct table table;
-    struct match match = {0};
+    size_t longest = 0;
 
     if (!table_open(&table, program, address))
-        return EC_GO_NO_TABLE;
-    struct name_search search = {.name = name, .len = strlen(name) + 1, .from = table.offset + table.names};
-    ec_elf_image_scan(ec_go_program_get_image(program), search.from, table.names_end - table.names, search.len - 1,
-                      name_in_piece, &search);
-    if (search.count == 0)
-        return EC_GO_NO_NAME;
-    if (!functions_match(&table, &search, &match))
-        return EC_GO_NO_TABLE;
-    if (match.count != 1)
-        return match.count == 0 ? EC_GO_NO_NAME : EC_GO_AMBIGUOUS;
-    return address_find(&table, &match, ret_address);
+        return false;
+    search.from = table.offset + table.names;
+    for (size_t i = 0; i < count; i++) {
+        search.names[i].name = functions[i].name;
+        search.names[i].len = strlen(functions[i].name) + 1;
+        longest = MAX(longest, search.names[i].len);
+    }
+    ec_elf_image_scan(ec_go_program_get_image(program), search.from, table.names_end - table.names, longest - 1,
+                      names_in_piece, &search);
+    if (!functions_match(&table, &search))
+        return false;
+    functions_set(functions, count, EC_GO_NO_NAME);
+    for (size_t i = 0; i < count; i++)
+        if (search.names[i].match.found)
+            functions[i].found = address_find(&table, &search.names[i].match, &functions[i].address);
+    return true;
 }
 
 struct table_search {
     const ec_go_program *program;
-    const char *name;
+    struct ec_go_function *functions;
+    size_t function_count;
     uint64_t shift; /* address - file offset, of the segment that is scanned */
-    uint64_t address;
-    enum ec_go_find result;
-    unsigned count;
+    unsigned table_count;
 };
 
+/* The runtime holds the magic number too, with zeros behind it by chance: what is no table says nothing. */
 static bool table_in_piece(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
     struct table_search *search = data;
     const size_t first = (size_t)(-(at + search->shift) % HEADER_LEN);
 
-    for (size_t i = first; i + HEADER_LEN <= len && search->count < TABLES_MAX; i += HEADER_LEN) {
+    for (size_t i = first; i + HEADER_LEN <= len && search->table_count < TABLES_MAX; i += HEADER_LEN) {
         if (piece[i + 3] != 0xff || !layout_find(piece + i))
             continue;
-        search->count++;
-        enum ec_go_find result =
-            table_find_function(search->program, at + i + search->shift, search->name, &search->address);
-        /* The runtime holds the magic number too, with zeros behind it by chance: what is no table says nothing. */
-        if (result != EC_GO_NO_TABLE)
-            search->result = result;
-        if (result == EC_GO_FOUND)
+        search->table_count++;
+        if (table_find(search->program, at + i + search->shift, search->functions, search->function_count) &&
+            search->functions[0].found == EC_GO_FOUND)
             return false;
     }
-    return search->count < TABLES_MAX;
+    return search->table_count < TABLES_MAX;
 }
 
-enum ec_go_find ec_go_table_find_function(const ec_go_program *program, const char *name, uint64_t *ret_address)
+static bool table_search_run(struct table_search *search)
 {
-    const struct ec_elf_image *image = ec_go_program_get_image(program);
-    struct table_search search = {.program = program, .name = name, .result = EC_GO_NO_TABLE};
+    const struct ec_elf_image *image = ec_go_program_get_image(search->program);
     const struct ec_elf_segment *segment;
-    uint64_t address = 0;
 
-    g_return_val_if_fail(strlen(name) < NAME_MAX_LEN, EC_GO_NO_NAME);
-    if (ec_go_program_get_table(program, &address))
-        search.result = table_find_function(program, address, name, ret_address);
-    if (search.result != EC_GO_NO_TABLE)
-        return search.result;
-    for (size_t i = 0; search.result != EC_GO_FOUND && (segment = ec_elf_image_get_segment(image, i)); i++) {
-        search.shift = segment->address - segment->offset;
-        ec_elf_image_scan(image, segment->offset, segment->size, HEADER_LEN - 1, table_in_piece, &search);
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)) != NULL; i++) {
+        search->shift = segment->address - segment->offset;
+        ec_elf_image_scan(image, segment->offset, segment->size, HEADER_LEN - 1, table_in_piece, search);
+        if (search->functions[0].found == EC_GO_FOUND)
+            return true;
     }
-    if (search.result == EC_GO_FOUND)
-        *ret_address = search.address;
-    return search.result;
+    return false;
+}
+
+bool ec_go_table_find(const ec_go_program *program, struct ec_go_function *functions, size_t count)
+{
+    const uint64_t address = ec_go_program_get_table(program);
+    struct table_search search = {.program = program, .functions = functions, .function_count = count};
+
+    g_return_val_if_fail(count > 0 && count <= EC_GO_FUNCTIONS_MAX, false);
+    for (size_t i = 0; i < count; i++)
+        g_return_val_if_fail(strlen(functions[i].name) < EC_GO_NAME_LEN, false);
+    functions_set(functions, count, EC_GO_NO_TABLE);
+    if (address != 0 && table_find(program, address, functions, count))
+        return functions[0].found == EC_GO_FOUND;
+    return table_search_run(&search);
 }
