@@ -232,6 +232,18 @@ class Session(lab.Lab):
         return sorted(row["arrival"] - float(row["frame.time_epoch"]) for row in rows()[seen:]
                       if row["http.response.code"])
 
+    def test_interface_of_all_modules(self):
+        """`ecapture` captures as `ecapture-tls` does, with every module; and tshark lists both."""
+        self.start_nginx()
+        listing = self.ns.run("tshark", "-D", env=self.wireshark_environment()).stdout
+        self.assertRegex(listing, r"(?m)^\d+\. ecapture \(eCapture: ")
+        self.assertRegex(listing, r"(?m)^\d+\. ecapture-tls \(eCapture: OpenSSL and BoringSSL\)")
+        tshark = self.start_tshark(fields=HTTP_FIELDS, display="http", interface="ecapture")
+        pid, _ = self.curl("https://127.0.0.1/r0")
+        lab.wait_until(lambda: len(tshark.table()) >= 2, 10, "the request and its response")
+        tshark.stop()
+        self.check_exchanges(tshark.table(), {0: pid})
+
     def test_latency_through_dumpcap(self):
         """dumpcap tells its reader of new packets every 500 ms in Wireshark 4.0, every 100 ms or --update-interval later."""
         self.start_nginx()
