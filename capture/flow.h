@@ -45,4 +45,4 @@ struct ec_flow_rules {
     /* Reads a segment of the flow; *step is zeroed. */
     void (*read)(struct ec_flow *flow, enum ec_side side, const struct ec_segment *segment, struct ec_flow_step *step);
 };
-extern const struct ec_flow_rules ec_tls_flow_rules, ec_dtls_flow_rules;
+extern const struct ec_flow_rules ec_tls_flow_rules, ec_quic_flow_rules, ec_dtls_flow_rules;

@@ -192,8 +192,12 @@ static struct ec_flow *flow_open(ec_handshakes *handshakes, const struct ec_segm
 
     if (!flow)
         return old;
-    if (old)
+    if (old) {
+        /* A QUIC Retry: another connection ID, the same handshake. */
+        flow->greeted =
+            old->greeted && flow->has_random && !memcmp(flow->client_random, old->client_random, EC_RANDOM_LEN);
         flow_remove(handshakes, old, false);
+    }
     while (g_queue_get_length(&handshakes->flow_order) >= FLOWS_MAX)
         flow_remove(handshakes, g_queue_peek_head(&handshakes->flow_order), false);
     flow->rules = rules;
@@ -214,9 +218,12 @@ static void flow_greet(ec_handshakes *handshakes, struct ec_flow *flow)
     ledger_add(handshakes, flow->client_random)->hello = true;
 }
 
+/* By which a new flow begins; a flow that is there keeps its own. RFC 9443: a QUIC long header has the top bit set. */
 static const struct ec_flow_rules *get_rules(const struct ec_segment *segment)
 {
-    return segment->transport == EC_TRANSPORT_TCP ? &ec_tls_flow_rules : &ec_dtls_flow_rules;
+    if (segment->transport == EC_TRANSPORT_TCP)
+        return &ec_tls_flow_rules;
+    return segment->payload_len > 0 && segment->payload[0] & 0x80 ? &ec_quic_flow_rules : &ec_dtls_flow_rules;
 }
 
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need)
@@ -226,7 +233,7 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
     struct ec_flow_step step = {0};
 
     ret_need->labels = 0;
-    if (rules->begins(segment) && !(flow && rules->continues(flow, segment)))
+    if (rules->begins(segment) && !(flow && flow->rules == rules && rules->continues(flow, segment)))
         flow = flow_open(handshakes, segment, rules, flow);
     if (!flow)
         return;

@@ -12,7 +12,7 @@
  *   TLS 1.3, client's encrypted     needs CLIENT_TRAFFIC_SECRET_0 (its Finished); CLIENT_EARLY_… before ServerHello
  *   TLS 1.2, ChangeCipherSpec       needs CLIENT_RANDOM; so does DTLS 1.2's, or its first encrypted record
  *
- * flow.h names the rules of each transport. Packets are shown to it once each, in the order in which they go out.
+ * quic-flow.c says what QUIC needs. Packets are shown to it once each, in the order in which they go out.
  */
 #include "keylog.h"
 #include "segment.h"

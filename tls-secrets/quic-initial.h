@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Enough of QUIC v1 (RFC 9000, RFC 9001) and v2 (RFC 9369) to find a handshake's ClientHello random: the long
+ * headers of a datagram's packets, the client's Initial keys, which anybody can derive from a connection ID on the
+ * wire, and the CRYPTO frames under them. Client hellos come in several frames, packets and datagrams, in any order
+ * (Chromium shuffles them; post-quantum key shares take two datagrams): only the first 38 bytes of the CRYPTO stream
+ * are kept. The bytes are hostile. Nothing reads past the length given.
+ */
+#include "abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* RFC 9000 17.2: the longest connection ID of these versions; bytes */
+#define EC_QUIC_ID_LEN 20
+/* RFC 9000 14.1: a client's Initial packets come in datagrams of at least this size; bytes of UDP payload */
+#define EC_QUIC_INITIAL_MIN 1200
+
+enum ec_quic_type { EC_QUIC_INITIAL, EC_QUIC_0RTT, EC_QUIC_HANDSHAKE };
+
+/* A long-header packet. */
+struct ec_quic_packet {
+    enum ec_quic_type type;
+    uint32_t version;
+    const uint8_t *id; /* destination connection ID, within the packet */
+    size_t id_len;     /* <= EC_QUIC_ID_LEN */
+    size_t number_at;  /* of the packet number, from the packet's start; bytes */
+    size_t len;        /* header and payload; what follows is the datagram's next packet */
+};
+/* Parses the packet at the start of `data`. False: no long header of a known version, cut, a Retry (which has no
+ * length) or a Version Negotiation packet. */
+bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet *ret_packet);
+
+/* Under which a client sends Initial packets. No secret: whoever sees the packet can derive them. */
+struct ec_quic_keys {
+    uint8_t key[16], iv[12], header[16];
+};
+/* `id`: destination of the client's first Initial packet. False: libgcrypt refuses. */
+bool ec_quic_keys_derive(uint32_t version, const uint8_t *id, size_t id_len, struct ec_quic_keys *ret_keys);
+
+/* The beginning of a ClientHello, as its bytes come in. Zeroed at first. */
+#define EC_QUIC_HELLO_LEN (4 + 2 + EC_RANDOM_LEN)
+struct ec_quic_hello {
+    uint64_t have; /* bit n: bytes[n] has come */
+    uint8_t bytes[EC_QUIC_HELLO_LEN];
+};
+/* Decrypts an Initial packet, as parsed from `data`, and takes in its CRYPTO frames. False: another's keys, or it is
+ * longer than any real one. */
+bool ec_quic_initial_read(const struct ec_quic_keys *keys, const uint8_t *data, const struct ec_quic_packet *packet,
+                          struct ec_quic_hello *hello);
+/* Takes in the CRYPTO frames of a decrypted payload, as far as they are sound. */
+void ec_quic_frames_read(const uint8_t *payload, size_t len, struct ec_quic_hello *hello);
+/* NULL until it is there, and for what is no ClientHello. */
+const uint8_t *ec_quic_hello_get_random(const struct ec_quic_hello *hello);
