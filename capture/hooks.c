@@ -17,6 +17,9 @@ struct ec_hooks {
     unsigned modules;
     ec_target_list *targets;
     ec_mappings *mappings;   /* NULL: not followed */
+    ec_hook_search *search;  /* NULL: the session itself looks for hook points */
+    GArray *fds;             /* of int, ended by -1 */
+    bool following;          /* the first ec_hooks_update() has come */
     GHashTable *libraries;   /* struct ec_library * → whether it is hooked */
     ec_hooked_set *hooked;   /* processes that map a hooked library */
     ec_hooked_set *unhooked; /* processes that were looked at and map none */
@@ -52,7 +55,7 @@ static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
 
     if (g_hash_table_lookup_extended(hooks->libraries, library, NULL, &hooked))
         return GPOINTER_TO_INT(hooked);
-    if (!(hooks->modules & 1u << library->module))
+    if (library->pending || !(hooks->modules & 1u << library->module))
         return false;
     if (!hook_library(hooks, library, &reason)) {
         ec_log_warning("%s", reason->message);
@@ -99,6 +102,23 @@ static void take_all(ec_hooks *hooks)
         ensure_library(hooks, g_ptr_array_index(libraries, i));
 }
 
+static GArray *collect_fds(const ec_hooks *hooks)
+{
+    GArray *fds = g_array_new(TRUE, FALSE, sizeof(int));
+    const int *fd = hooks->mappings ? ec_mappings_get_fds(hooks->mappings) : NULL;
+    const int end = -1;
+
+    for (; fd && *fd != -1; fd++)
+        g_array_append_val(fds, *fd);
+    if (hooks->search) {
+        int event = ec_hook_search_get_fd(hooks->search);
+
+        g_array_append_val(fds, event);
+    }
+    g_array_append_val(fds, end);
+    return fds;
+}
+
 ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules)
 {
     ec_hooks *hooks = g_new0(ec_hooks, 1);
@@ -119,6 +139,8 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules)
     if (unreadable > 0)
         ec_log_info("%u processes could not be looked into", unreadable);
     take_all(hooks);
+    hooks->search = ec_hook_search_new();
+    hooks->fds = collect_fds(hooks);
     return hooks;
 }
 
@@ -128,6 +150,8 @@ void ec_hooks_free(ec_hooks *hooks)
         return;
     ec_mappings_free(hooks->mappings);
     ec_target_list_free(hooks->targets);
+    ec_hook_search_free(hooks->search);
+    g_array_unref(hooks->fds);
     g_hash_table_unref(hooks->libraries);
     ec_hooked_set_free(hooks->hooked);
     ec_hooked_set_free(hooks->unhooked);
@@ -147,9 +171,7 @@ bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error)
 
 const int *ec_hooks_get_fds(const ec_hooks *hooks)
 {
-    static const int none[] = {-1};
-
-    return hooks->mappings ? ec_mappings_get_fds(hooks->mappings) : none;
+    return (const int *)hooks->fds->data;
 }
 
 static void on_mapped(const struct ec_mapping *mapping, void *data)
@@ -196,10 +218,31 @@ static void on_lost(uint64_t n_records, void *data)
         look_at_process(hooks, ((const struct ec_process *)g_ptr_array_index(processes, i))->pid);
 }
 
+/* Its hook point was looked for in the background: processes map it by now. */
+static void take_settled(ec_hooks *hooks, const struct ec_library *library)
+{
+    GPtrArray *processes = ec_target_list_get_processes(hooks->targets);
+
+    ensure_library(hooks, library);
+    for (guint i = 0; i < processes->len; i++) {
+        const struct ec_process *process = g_ptr_array_index(processes, i);
+
+        if (g_ptr_array_find(process->libraries, library, NULL))
+            take_process(hooks, process->pid, process);
+    }
+}
+
 void ec_hooks_update(ec_hooks *hooks)
 {
     static const struct ec_mapping_handler handler = {on_mapped, on_forked, on_executed, on_exited, on_lost};
+    const struct ec_library *library;
 
+    /* What is hooked before the session runs is hooked by its start; packets wait for nothing from then on. */
+    if (!hooks->following)
+        ec_target_list_set_search(hooks->targets, hooks->search);
+    hooks->following = true;
+    while ((library = ec_target_list_settle(hooks->targets)) != NULL)
+        take_settled(hooks, library);
     if (hooks->mappings)
         ec_mappings_read(hooks->mappings, &handler, hooks);
 }

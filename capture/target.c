@@ -49,11 +49,12 @@ struct program_id {
 struct ec_target_list {
     bool find_points;
     int proc_fd;
-    GPtrArray *processes; /* of struct ec_process *, by pid */
-    GPtrArray *libraries; /* of struct ec_library * */
-    GHashTable *by_file;  /* of struct file_id: struct ec_library *, borrowed */
-    GHashTable *barren;   /* of struct program_id: programs that were looked into and hold no TLS library */
-    GString *text;        /* the file of /proc that is being read */
+    GPtrArray *processes;   /* of struct ec_process *, by pid */
+    GPtrArray *libraries;   /* of struct ec_library * */
+    GHashTable *by_file;    /* of struct file_id: struct ec_library *, borrowed */
+    GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
+    ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
+    GString *text;          /* the file of /proc that is being read */
 };
 
 /* ---- memory ---- */
@@ -205,8 +206,8 @@ static const struct ec_library *library_find_twin(const ec_target_list *list, co
 }
 
 /* How the hook point of a module's library is found. */
-static bool point_look_for(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
-                           GError **error)
+static bool point_find(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
+                       GError **error)
 {
     if (library->module == EC_MODULE_GOTLS)
         return ec_go_hook_point_find(library->fd, ret_point, error);
@@ -214,17 +215,19 @@ static bool point_look_for(const struct ec_library *library, const char *root, s
     return ec_hook_point_find(library->fd, debug_fd, ret_point, error);
 }
 
-static bool point_find(const struct ec_library *library, const char *root, struct ec_hook_point *ret_point,
-                       GError **error)
+/* Whether finding it takes long enough to remember it, and to do it in the background. */
+static bool library_is_large(const struct ec_library *library)
 {
-    const bool cached = library->module != EC_MODULE_GOTLS && ec_hook_cache_is_for((uint64_t)library->size);
+    return library->module != EC_MODULE_GOTLS && ec_hook_cache_is_for((uint64_t)library->size);
+}
 
-    if (cached && ec_hook_cache_get(library->fd, ret_point))
-        return true;
-    if (!point_look_for(library, root, ret_point, error))
+static bool search_start(const ec_target_list *list, struct ec_library *library, const char *root)
+{
+    if (list->search == NULL || !library_is_large(library) ||
+        !ec_hook_search_start(list->search, library->fd, ec_library_debug_open(library->fd, root), library))
         return false;
-    if (cached)
-        ec_hook_cache_put(library->fd, ret_point);
+    library->pending = true;
+    library->reason = g_strdup("its hook point is still being looked for");
     return true;
 }
 
@@ -240,6 +243,18 @@ static enum ec_module_id module_of_kind(enum ec_library_kind kind)
     _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
 
     return modules[kind];
+}
+
+/* `error`: why there is no hook point; NULL if one is found. */
+static void library_settle(struct ec_library *library, bool found, const GError *error)
+{
+    library->pending = false;
+    library->hookable = found;
+    g_clear_pointer(&library->reason, g_free);
+    if (found)
+        library->module = module_of_kind(library->point.kind);
+    else
+        library->reason = g_strdup(error->message);
 }
 
 /* Gives a library its file, and finds its hook point if that is wanted. `root`: of the mount namespace that its path is
@@ -261,14 +276,39 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
         library->module = twin->module;
         return true;
     }
-    library->hookable = point_find(library, root, &library->point, &error);
-    if (!library->hookable)
-        library->reason = g_strdup(error->message);
-    else if (library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
+    if (library_is_large(library) && ec_hook_cache_get(library->fd, &library->point)) {
+        library_settle(library, true, NULL);
+        return true;
+    }
+    if (search_start(list, library, root))
+        return true;
+    const bool found = point_find(library, root, &library->point, &error);
+    library_settle(library, found, error);
+    if (found && library_is_large(library))
+        ec_hook_cache_put(library->fd, &library->point);
+    if (found && library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_library_version_find(crypto_fd, library->point.version);
-    if (library->hookable)
-        library->module = module_of_kind(library->point.kind);
     return error == NULL || !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS);
+}
+
+void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search)
+{
+    list->search = search;
+}
+
+const struct ec_library *ec_target_list_settle(ec_target_list *list)
+{
+    struct ec_hook_result result;
+
+    if (list->search == NULL || !ec_hook_search_take(list->search, &result))
+        return NULL;
+    g_autoptr(GError) error = result.error;
+    struct ec_library *library = result.key;
+    library->point = result.point;
+    library_settle(library, result.found, error);
+    if (library->hookable)
+        ec_hook_cache_put(library->fd, &library->point);
+    return library;
 }
 
 /* ---- mappings ---- */

@@ -10,6 +10,7 @@
  * are those of the /proc that is mounted.
  */
 #include "hook-point.h"
+#include "hook-search.h"
 #include "module.h"
 
 #include <glib.h>
@@ -24,6 +25,7 @@ struct ec_library {
     enum ec_module_id module;   /* whose it is */
     char *path;                 /* as mapped, in its process's mount namespace; " (deleted)" cut off */
     int fd;                     /* open, read only; -1 if it could not be opened */
+    bool pending;               /* its hook point is being looked for; hookable is false until then */
     bool hookable;              /* never without find_points */
     struct ec_hook_point point; /* if hookable; `version` is the libcrypto's beside it if the file itself has none */
     char *reason;               /* if not hookable: why, one line; NULL without find_points */
@@ -55,6 +57,10 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_l
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);
 /* Whether a process's program has a TLS library inside: cheap, for a process that has just been executed. */
 bool ec_target_list_is_program(ec_target_list *list, uint32_t pid);
+/* From now on, what may take long is left to `search`, borrowed: such a library is `pending` at first. */
+void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search);
+/* The next library that is no longer pending, NULL if there is none (yet). */
+const struct ec_library *ec_target_list_settle(ec_target_list *list);
 /* Forgets a process that has ended, not its libraries. */
 void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
 /* Adds a library by path in our own mount namespace, e.g. --libssl or the system's default;
