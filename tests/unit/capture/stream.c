@@ -13,14 +13,16 @@
 
 #define SIZE 65536
 #define MS 1000000ull
+/* More than the ring holds: packets, secrets, interfaces. */
+#define CALLS_MAX (SIZE / FEED_SLOT * 2)
 
 /* What the sink was given, one letter each: i(nterface) s(ecret) p(acket), and each packet's first data byte. */
 struct record_sink {
     struct ec_sink base;
-    char calls[64];
-    uint8_t marks[64];
-    uint64_t times[64];
-    uint32_t pids[64];
+    char calls[CALLS_MAX];
+    uint8_t marks[CALLS_MAX];
+    uint64_t times[CALLS_MAX];
+    uint32_t pids[CALLS_MAX];
     unsigned n_calls, n_packets;
     bool fail;
 };

@@ -259,7 +259,8 @@ static void ec_target_list_new_other_mount_namespace_gives_its_file(void **state
     assert_int_equal(stat(real, &status), 0);
     g_autoptr(ec_target_list) list = ec_target_list_new(true, NULL);
     const struct ec_library *library = only_library(find_process(list, child));
-    assert_string_equal(library->path, path);
+    /* In a chroot the kernel shows another mount namespace's paths from that namespace's root. */
+    assert_true(g_str_has_suffix(library->path, path));
     assert_same_file(library, &status);
     assert_true(library->hookable);
 }
