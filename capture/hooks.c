@@ -40,7 +40,11 @@ static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GErr
                     LIBRARIES_MAX);
     else
         ok = ec_kernel_attach_library(hooks->kernel, library->fd, &library->point, id, error);
-    if (!ok && library->hookable)
+    if (ok)
+        ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_kind_get_name(library->point.kind),
+                    library->point.version[0] ? " " : "", library->point.version,
+                    ec_hook_method_get_name(library->point.method));
+    else if (library->hookable)
         g_prefix_error(error, "%s: ", library->path);
     g_hash_table_insert(hooks->libraries, (gpointer)library, GINT_TO_POINTER(ok));
     hooks->count += ok;
@@ -61,9 +65,6 @@ static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
         ec_log_warning("%s", reason->message);
         return false;
     }
-    ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_kind_get_name(library->point.kind),
-                library->point.version[0] ? " " : "", library->point.version,
-                ec_hook_method_get_name(library->point.method));
     return true;
 }
 

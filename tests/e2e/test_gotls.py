@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs with Go's crypto/tls, each decrypted in one live pass. ECAPTURE_GO names another Go than the system's."""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+import lab
+import pcapng
+
+FIELDS = ("tcp.stream", "http.request.uri", "http.response.code", "frame.comment")
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "gohttps", "main.go")
+STRIP = ["-ldflags", "-s -w"]
+# How a program is built; CGO_ENABLED=0 leaves the C library, and with it the dynamic linker, out.
+VARIANTS = {
+    "plain": ([], {}),
+    "stripped": (STRIP, {}),
+    "position-independent, stripped": (["-buildmode=pie", *STRIP], {}),
+    "static, trimmed, stripped": (["-trimpath", *STRIP], {"CGO_ENABLED": "0"}),
+}
+# A program that nobody has seen before is hooked some milliseconds after it began to run.
+PAUSE = "300ms"
+
+
+def find_go():
+    places = [os.environ.get("ECAPTURE_GO"), shutil.which("go"), *sorted(glob.glob("/usr/lib/go*/bin/go"))]
+    for place in places:
+        if place and os.access(place, os.X_OK):
+            return place
+    raise unittest.SkipTest("go is not installed")
+
+
+def owners(text):
+    """tshark joins a frame's comments by commas."""
+    matches = [pcapng.COMMENT.match(part) for part in text.split(",")]
+    return {match.group(5): int(match.group(1)) for match in matches if match}
+
+
+class GoTls(lab.Lab):
+    def build(self, variant="plain"):
+        """The program, built anew: a file that no capture has met."""
+        flags, extra = VARIANTS[variant]
+        path = self.path("gohttps-" + "".join(c for c in variant if c.isalpha()))
+        # Beside the tests' output, which each run clears: the standard library takes long to compile.
+        cache = os.path.join(os.path.dirname(lab.OUTPUT), "go-cache")
+        environment = dict(os.environ, GO111MODULE="off", GOTOOLCHAIN="local", GOFLAGS="", GOCACHE=cache,
+                           GOPATH=self.path("go"), **extra)
+        environment.pop("GOROOT", None)
+        run = subprocess.run([find_go(), "build", *flags, "-o", path, SOURCE], capture_output=True, text=True,
+                             check=False, env=environment, timeout=600)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        return path
+
+    def start_server(self, program):
+        certificate, key = self.certificate()
+        server = self.ns.start(program, "server", "127.0.0.1:443", certificate, key, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+        lab.wait_until(lambda: self.ns.answers(443), 10, "the Go server")
+        return server
+
+    def run_client(self, program, version, *uris):
+        """Returns its pid."""
+        client = self.ns.start(program, "client", version, PAUSE, *(f"https://127.0.0.1{uri}" for uri in uris))
+        self.assertEqual(client.wait(30), 0, "the Go client's exit status")
+        return client.pid
+
+    def wait_for(self, tshark, uris):
+        """Each URI is there once, and each response; returns {uri: (request, response)}."""
+        def pairs():
+            rows = tshark.table()
+            responses = {row["tcp.stream"]: row for row in rows if row["http.response.code"] == "200"}
+            return {row["http.request.uri"]: (row, responses[row["tcp.stream"]]) for row in rows
+                    if row["http.request.uri"] and row["tcp.stream"] in responses}
+        try:
+            lab.wait_until(lambda: set(uris) <= set(pairs()), 10, "")
+        except AssertionError:
+            self.fail(f"not decrypted: {sorted(set(uris) - set(pairs()))} of {len(uris)}: {tshark.messages()}")
+        requests = [row["http.request.uri"] for row in tshark.table() if row["http.request.uri"] in uris]
+        self.assertEqual(sorted(requests), sorted(uris), "requests")
+        return pairs()
+
+    def start_capture(self, interface="ecapture-gotls"):
+        return self.start_tshark(fields=FIELDS, display="http", interface=interface)
+
+    def check_server(self, program):
+        server = self.start_server(program)
+        tshark = self.start_capture()
+        pids = self.curl_many(8, "https://127.0.0.1/r{n}")
+        for uri, (request, response) in self.wait_for(tshark, [f"/r{n}" for n in pids]).items():
+            self.assertEqual(owners(request["frame.comment"]).get("dst"), server.pid, uri)
+            self.assertEqual(owners(response["frame.comment"]).get("src"), server.pid, uri)
+        lab.stop(server)
+        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
+
+    def check_client(self, program):
+        """The program is met for the first time while the capture runs."""
+        nginx = self.start_nginx()
+        tshark = self.start_capture()
+        pids = {}
+        for version in ("1.2", "1.3"):
+            uris = [f"/{version}/{n}" for n in range(4)]
+            pids.update(dict.fromkeys(uris, self.run_client(program, version, *uris)))
+        for uri, (request, response) in self.wait_for(tshark, list(pids)).items():
+            self.assertEqual(owners(request["frame.comment"]).get("src"), pids[uri], uri)
+            self.assertEqual(owners(response["frame.comment"]).get("dst"), pids[uri], uri)
+        lab.stop(nginx)
+        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
+
+    def test_builds(self):
+        lab.need("nginx")
+        for variant in VARIANTS:
+            with self.subTest(variant):
+                program = self.build(variant)
+                self.check_client(program)
+                self.check_server(program)
+
+    @lab.mark("asan")
+    def test_resumed_tls12_session_from_before(self):
+        """crypto/tls keeps a resumed TLS 1.2 connection from its key log; the session began before the capture."""
+        program = self.build()
+        self.start_nginx()
+        client = self.ns.start(program, "client", "1.2", "-", "https://127.0.0.1/before", "https://127.0.0.1/after",
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.defer(client.stdin.close)
+        resumed = []
+        for step in range(2):
+            if step == 1:
+                tshark = self.start_capture()
+            client.stdin.write("\n")
+            client.stdin.flush()
+            resumed.append(client.stdout.readline().strip())
+        self.assertEqual(resumed, ["false", "true"])
+        self.wait_for(tshark, ["/after"])
+        tshark.stop()
+
+    def test_each_module_hooks_its_own(self):
+        """tls leaves Go alone, gotls OpenSSL; the interface ecapture has both."""
+        program = self.build()
+        wanted = {"ecapture-tls": {"/openssl"}, "ecapture-gotls": {"/go"}, "ecapture": {"/openssl", "/go"}}
+        captures = {interface: self.start_capture(interface) for interface in wanted}
+        nginx = self.start_nginx()
+        self.curl("https://127.0.0.1/openssl")
+        lab.stop(nginx)
+        server = self.start_server(program)
+        self.run_client(program, "1.3", "/go")
+        lab.stop(server)
+        self.wait_for(captures["ecapture"], list(wanted["ecapture"]))
+        for interface, tshark in captures.items():
+            self.wait_for(tshark, list(wanted[interface]))
+            seen = {row["http.request.uri"] for row in tshark.table() if row["http.request.uri"]}
+            self.assertEqual(seen, wanted[interface], interface)
+            tshark.stop()
+
+    def test_elfpath(self):
+        program = self.build("stripped")
+        path = self.path("go.pcapng")
+        with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
+            process = self.ns.start(lab.BINARY, "gotls", "--elfpath", program, "-w", path, "--log-level", "info",
+                                    stderr=log)
+
+        def captured():
+            self.assertIsNone(process.poll(), self.read("ecapture.log"))
+            self.ns.probe()
+            return os.path.exists(path) and lab.file_holds(path, b"ecapture-probe")
+        lab.wait_until(captured, lab.READY_SECONDS, "the first packet of ecapture")
+        self.assertRegex(self.read("ecapture.log"), rf"hooked {program}:? Go crypto/tls go1\.")
+        lab.stop(process)
+        for argument in ("/bin/true", self.path("none")):
+            run = self.ns.run(lab.BINARY, "gotls", "--elfpath", argument, "-w", self.path("x.pcapng"), check=False)
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn(argument, run.stderr)
+
+    def test_list(self):
+        program = self.build()
+        server = self.start_server(program)
+        run = self.ns.run(lab.BINARY, "list", "--json")
+        process = [entry for entry in json.loads(run.stdout)["processes"] if entry["pid"] == server.pid][0]
+        library = process["libraries"][0]
+        self.assertEqual((library["path"], library["hookable"], library["kind"]), (program, True, "Go crypto/tls"))
+        self.assertRegex(library["version"], r"^go1\.\d+")
