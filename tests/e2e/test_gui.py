@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wireshark's window under Xvfb. What the window has dissected is told by a Lua tap inside it; screenshots are
 kept for people to look at."""
-import contextlib
 import os
 import shutil
 import subprocess
@@ -105,9 +104,16 @@ class Gui(lab.Lab):
         return path
 
     def tap_lines(self):
-        with contextlib.suppress(OSError):
+        """From 4.4 on Wireshark runs no Lua for root: then what the window's own file decrypts to in one pass must do."""
+        if os.path.exists(self.path("tap")):
             return [line.split("\t") for line in self.read("tap").splitlines()]
-        return []
+        files = [name for name in os.listdir(self.path("tmp")) if name.endswith(".pcapng")]
+        if not files:
+            return []
+        run = subprocess.run(["tshark", "-n", "-r", os.path.join(self.path("tmp"), files[0]), "-Y", "http", "-T", "fields",
+                              "-e", "frame.number", "-e", "http.request.uri", "-e", "http.response.code", "-e",
+                              "frame.comment"], capture_output=True, text=True, check=False, env=self.environment)
+        return [line.split("\t") for line in run.stdout.splitlines()]  # the file's end may be in writing
 
     def request_seen(self, uri):
         return [line for line in self.tap_lines() if line[1] == uri]
