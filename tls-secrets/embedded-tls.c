@@ -9,26 +9,45 @@
  * doesn't count. */
 #define LOADED_MIN (1u << 20)
 
+/* A label of key logs: whoever reads them holds it too. */
 static const char label[] = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+/* "s hs traffic" is what TLS 1.3 derives that secret by (RFC 8446, section 7.1): who holds both is the library. It does
+ * not stand here as a whole, or this program would seem to be one. */
+static const char schedule[] = "hs traffic";
+enum { OVERLAP = 64 };
 
-static bool label_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+struct marks {
+    bool label, schedule;
+};
+
+static bool piece_holds_schedule(const uint8_t *piece, size_t len)
 {
-    bool *found = data;
+    const uint8_t *end = piece + len, *hit = NULL;
+    for (const uint8_t *from = piece; (hit = memmem(from, end - from, schedule, strlen(schedule))); from = hit + 1)
+        if (hit - piece >= 2 && hit[-2] == 's' && hit[-1] == ' ')
+            return true;
+    return false;
+}
+
+static bool marks_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct marks *found = data;
     (void)at;
-    *found = memmem(piece, len, label, sizeof(label)) != NULL;
-    return !*found;
+    found->label = found->label || memmem(piece, len, label, strlen(label));
+    found->schedule = found->schedule || piece_holds_schedule(piece, len);
+    return !found->label || !found->schedule;
 }
 
 /* Code is not searched, unless the linker put the constants into its segment, as those of before 2018 did. */
-static bool constants_hold_label(const struct ec_elf_image *image)
+static bool constants_hold_marks(const struct ec_elf_image *image)
 {
     const struct ec_elf_segment *segment = ec_elf_image_get_segment(image, 0);
     const bool mixed = segment != NULL && segment->executable;
-    bool found = false;
-    for (size_t i = 0; !found && (segment = ec_elf_image_get_segment(image, i)); i++)
+    struct marks found = {};
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++)
         if (mixed || !segment->executable)
-            ec_elf_image_scan(image, segment->offset, segment->size, sizeof(label), label_scan, &found);
-    return found;
+            ec_elf_image_scan(image, segment->offset, segment->size, OVERLAP, marks_scan, &found);
+    return found.label && found.schedule;
 }
 
 bool ec_program_holds_tls(int fd)
@@ -38,5 +57,5 @@ bool ec_program_holds_tls(int fd)
     uint64_t loaded = 0;
     for (size_t i = 0; image && (segment = ec_elf_image_get_segment(image, i)); i++)
         loaded += segment->size;
-    return loaded >= LOADED_MIN && constants_hold_label(image);
+    return loaded >= LOADED_MIN && constants_hold_marks(image);
 }
