@@ -191,11 +191,14 @@ static void on_forked(uint32_t pid, uint32_t parent, void *data)
 static void on_executed(uint32_t pid, void *data)
 {
     ec_hooks *hooks = data;
+    const struct ec_library *program;
 
     ec_hooked_set_remove(hooks->hooked, pid);
     ec_hooked_set_remove(hooks->unhooked, pid);
     ec_target_list_remove_process(hooks->targets, pid);
-    if (ec_target_list_is_program(hooks->targets, pid))
+    program = ec_target_list_get_program(hooks->targets, pid);
+    /* Hooked before more is read: it may end, or shake hands, within milliseconds. */
+    if (program && ensure_library(hooks, program))
         look_at_process(hooks, pid);
 }
 

@@ -532,9 +532,9 @@ static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid
     return library;
 }
 
-bool ec_target_list_is_program(ec_target_list *list, uint32_t pid)
+const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32_t pid)
 {
-    return program_get_library(list, pid) != NULL;
+    return program_get_library(list, pid);
 }
 
 /* ---- processes ---- */

@@ -55,8 +55,8 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_l
 /* Adds one process's libraries (a new mapping), or looks again at one that is in the list: pointers to its former
  * ec_process are then void. NULL if it maps none, has gone or can't be read: it is then not in the list. */
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);
-/* Whether a process's program has a TLS library inside: cheap, for a process that has just been executed. */
-bool ec_target_list_is_program(ec_target_list *list, uint32_t pid);
+/* A process's program if it has a TLS library inside, else NULL. Cheap: for each process that has just executed one. */
+const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32_t pid);
 /* From now on, what may take long is left to `search`, borrowed: such a library is `pending` at first. */
 void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search);
 /* The next library that is no longer pending, NULL if there is none (yet). */
