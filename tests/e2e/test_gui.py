@@ -169,7 +169,7 @@ class Gui(lab.Lab):
 
     def open_options(self):
         """Clicks down the column of gear icons on the start page until eCapture's own dialog opens."""
-        for x in (169, 180, 160, 31, 24, 38, 46):
+        for x in (169, 72, 180, 160, 62, 82, 31, 46):  # 4.0, 4.6
             for y in range(220, 700, 9):
                 self.xdotool("mousemove", str(x), str(y), "click", "1")
                 time.sleep(0.25)
