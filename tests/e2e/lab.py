@@ -271,6 +271,7 @@ http {{
         ns = ns or self.ns
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
             kwargs.setdefault("stderr", log)
+            kwargs.setdefault("env", dict(os.environ, XDG_CACHE_HOME=self.path("cache")))
             process = ns.start(BINARY, module, *arguments, **kwargs)
         ready = ready or arguments[arguments.index("-w") + 1]
 
@@ -282,6 +283,14 @@ http {{
 
         wait_until(captured, READY_SECONDS, "the first packet of ecapture")
         return process
+
+    def wait_for_hook_point(self, *caches):
+        """Until a large program's hook point has been found, by start_ecapture() ("cache"), start_tshark()
+        ("home/.cache")."""
+        for cache in caches:
+            directory = os.path.join(self.path(cache), "ecapture")
+            wait_until(lambda entries=directory: os.path.isdir(entries) and os.listdir(entries), READY_SECONDS,
+                       f"an entry in {directory}")
 
     def decrypt(self, path, display, *fields):
         """One pass of tshark over a file: rows of fields."""

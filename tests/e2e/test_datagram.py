@@ -156,7 +156,8 @@ class Datagram(lab.Lab):
         self.start_quic_server()
         path = self.path("chromium.pcapng")
         ecapture = self.start_ecapture("-w", path)
-        self.chromium("about:blank")  # to find the hook point in its 300 MB takes a second: once
+        self.chromium("about:blank")
+        self.wait_for_hook_point("cache")
         for _ in range(2):
             self.assertIn(BODY, self.chromium(URL))
         self.end(ecapture)
