@@ -3,9 +3,10 @@
  * The tc programs: copy every packet that the filters accept into the ring, with its owner.
  *
  * A packet is recorded once: on egress, where skb->sk names the sender, or on ingress, where the
- * receiving socket is looked up. On lo both ends are local, and only ingress is attached, where both are
- * looked up (egress still has GSO packets larger than what goes over lo). Nothing here changes the packet or its
- * fate: TCX_NEXT always.
+ * receiving socket is looked up. On lo both ends are local, and only egress is attached, where the receiver is looked
+ * up too: a connection's packets leave in order, whereas on two CPUs they arrive out of order within microseconds, and
+ * Wireshark can't decrypt what isn't in order. (GSO packets over 64 KiB are thus seen before the kernel cuts them.)
+ * Nothing here changes the packet or its fate: TCX_NEXT always.
  *
  * Ring slots come in size classes: bpf_ringbuf_reserve() wants a constant, and one fixed maximum
  * would waste the ring. One bpf_skb_load_bytes() copies a whole packet, linear or not.
@@ -236,36 +237,6 @@ static __always_inline void find_receiver(struct __sk_buff *skb, enum link link,
         find_socket(skb, &transport, end);
 }
 
-/* As the sender looks itself up. */
-static __always_inline void reverse(struct transport *transport)
-{
-    struct bpf_sock_tuple tuple = transport->tuple;
-
-    if (transport->tuple_size == sizeof(tuple.ipv4)) {
-        transport->tuple.ipv4.saddr = tuple.ipv4.daddr;
-        transport->tuple.ipv4.daddr = tuple.ipv4.saddr;
-        transport->tuple.ipv4.sport = tuple.ipv4.dport;
-        transport->tuple.ipv4.dport = tuple.ipv4.sport;
-        return;
-    }
-    __builtin_memcpy(transport->tuple.ipv6.saddr, tuple.ipv6.daddr, sizeof(tuple.ipv6.saddr));
-    __builtin_memcpy(transport->tuple.ipv6.daddr, tuple.ipv6.saddr, sizeof(tuple.ipv6.daddr));
-    transport->tuple.ipv6.sport = tuple.ipv6.dport;
-    transport->tuple.ipv6.dport = tuple.ipv6.sport;
-}
-
-static __noinline int find_both(struct __sk_buff *skb, struct end *sender, struct end *receiver)
-{
-    struct transport transport = {};
-
-    if (!sender || !receiver || !parse_transport(skb, LINK_ETHERNET, &transport))
-        return 0;
-    find_socket(skb, &transport, receiver);
-    reverse(&transport);
-    find_socket(skb, &transport, sender);
-    return 0;
-}
-
 /* An end whose owner isn't known yet, but has a cookie, is for user space to decide. */
 static __always_inline bool process_accepts(const struct end *end, const struct end *peer)
 {
@@ -372,12 +343,12 @@ static __always_inline int capture(struct __sk_buff *skb, enum link link, enum e
 
     if (!capture_filter_accepts(skb, link, &packet.flags))
         return NEXT;
-    if (loopback)
-        find_both(skb, &end, &peer);
-    else if (direction == EC_DIRECTION_OUT)
+    if (direction == EC_DIRECTION_OUT)
         find_sender(skb, &end);
     else
         find_receiver(skb, link, &end);
+    if (loopback)
+        find_receiver(skb, link, &peer);
     if (!process_accepts(&end, &peer))
         return NEXT;
     fill(skb, direction, &packet);
@@ -405,7 +376,7 @@ int ec_packet_eth_out(struct __sk_buff *skb)
 SEC("tc")
 int ec_packet_lo(struct __sk_buff *skb)
 {
-    return capture(skb, LINK_ETHERNET, EC_DIRECTION_IN, true);
+    return capture(skb, LINK_ETHERNET, EC_DIRECTION_OUT, true);
 }
 
 SEC("tc")

@@ -458,7 +458,7 @@ bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bo
     int err;
 
     if (loopback) {
-        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, INGRESS);
+        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, EGRESS);
     } else {
         err = attach_tc(kernel, &interface,
                         ethernet ? kernel->skeleton->progs.ec_packet_eth_in : kernel->skeleton->progs.ec_packet_ip_in,
