@@ -74,7 +74,7 @@ class GoTls(lab.Lab):
             return {row["http.request.uri"]: (row, responses[row["tcp.stream"]]) for row in rows
                     if row["http.request.uri"] and not row["http.response.code"] and row["tcp.stream"] in responses}
         try:
-            lab.wait_until(lambda: set(uris) <= set(pairs()), 10, "")
+            lab.wait_until(lambda: set(uris) <= set(pairs()), 25, "")
         except AssertionError:
             self.fail(f"not decrypted: {sorted(set(uris) - set(pairs()))} of {len(uris)}: {tshark.messages()}")
         requests = [row["http.request.uri"] for row in tshark.table()

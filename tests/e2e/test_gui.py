@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wireshark's window under Xvfb. What the window has dissected is told by a Lua tap inside it; screenshots are
 kept for people to look at."""
+import itertools
 import os
 import shutil
 import subprocess
@@ -43,6 +44,8 @@ gui.geometry_main_height: 800
 
 
 class Gui(lab.Lab):
+    displays = itertools.count()
+
     def setUp(self):
         super().setUp()
         lab.need("Xvfb", "wireshark", "xdotool", "import")
@@ -60,11 +63,14 @@ class Gui(lab.Lab):
             file.write(TAP)
 
     def start_display(self):
-        """A display number of this process's own: -displayfd finds those of its network namespace only."""
-        number = 1000 + os.getpid() % 30000
+        """A display number of this test's own: -displayfd finds those of its network namespace only, and the one that
+        the test before has just closed may still be there."""
+        number = 1000 + (os.getpid() * 8 + next(self.displays)) % 30000
         self.display = f":{number}"
         self.ns.start("Xvfb", self.display, "-screen", "0", "1280x800x24", "-nolisten", "tcp", stderr=subprocess.DEVNULL)
-        lab.wait_until(lambda: os.path.exists(f"/tmp/.X11-unix/X{number}"), 10, "Xvfb")
+        environment = dict(os.environ, DISPLAY=self.display)
+        lab.wait_until(lambda: self.ns.run("xdotool", "getdisplaygeometry", env=environment, check=False).returncode == 0, 20,
+                       "Xvfb")
 
     def start_wireshark(self, *arguments):
         with open(self.path("wireshark.log"), "w", encoding="utf-8") as log:

@@ -24,7 +24,7 @@ class Handshake(lab.Lab):
             answers = sum(1 for row in rows if row["http.response.code"])
             return set(requests) <= uris and answers >= (len(requests) if responses is None else responses)
         try:
-            lab.wait_until(done, 5, f"{requests} and their responses, decrypted")
+            lab.wait_until(done, 25, f"{requests} and their responses, decrypted")
         except AssertionError as error:
             raise AssertionError(f"{error}; seen: {tshark.table()}") from None
 

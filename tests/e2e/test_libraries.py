@@ -38,7 +38,7 @@ class Libraries(lab.Lab):
                 (len(paths) if responses is None else responses)
 
         try:
-            lab.wait_until(done, 8, f"{paths} and their responses, decrypted")
+            lab.wait_until(done, 25, f"{paths} and their responses, decrypted")
         except AssertionError as error:
             raise AssertionError(f"{error}; seen: {tshark.table()}; {tshark.messages()}") from None
         self.assertEqual(tshark.stop()[0], 0, tshark.messages())
