@@ -140,8 +140,6 @@ enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
 struct ec_bpf_config {
     uint32_t snaplen;    /* 1 … EC_SNAPLEN_MAX */
     uint32_t wake_bytes; /* fill of `packets` that wakes a batching reader */
-    uint32_t loopback;   /* ifindex of lo in this network namespace, 0 = none */
-    uint32_t own_pid;    /* ecapture itself: never an owner whose packets are filtered for */
     uint32_t uid;        /* filter_uid: the one uid to accept */
     uint8_t filter_pid;  /* only processes in the map `pids` */
     uint8_t filter_uid;
@@ -150,7 +148,7 @@ struct ec_bpf_config {
     uint8_t filter_vlan;  /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
     uint8_t pad[3];
 };
-_Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
+_Static_assert(sizeof(struct ec_bpf_config) == 20, "abi");
 
 /* Memory-mapped, shared: how user space asks to be woken (see ring.h). */
 struct ec_wake {

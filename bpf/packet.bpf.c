@@ -219,22 +219,18 @@ static __always_inline void find_udp_socket(struct __sk_buff *skb, struct transp
     bpf_sk_release(sk);
 }
 
-static __always_inline void find_socket(struct __sk_buff *skb, struct transport *transport, struct end *end)
-{
-    if (transport->tuple_size != sizeof(transport->tuple.ipv4))
-        transport->tuple_size = sizeof(transport->tuple.ipv6);
-    if (transport->protocol == IPPROTO_TCP)
-        find_tcp_socket(skb, transport, end);
-    else
-        find_udp_socket(skb, transport, end);
-}
-
 static __always_inline void find_receiver(struct __sk_buff *skb, enum link link, struct end *end)
 {
     struct transport transport = {};
 
-    if (parse_transport(skb, link, &transport))
-        find_socket(skb, &transport, end);
+    if (!parse_transport(skb, link, &transport))
+        return;
+    if (transport.tuple_size != sizeof(transport.tuple.ipv4))
+        transport.tuple_size = sizeof(transport.tuple.ipv6);
+    if (transport.protocol == IPPROTO_TCP)
+        find_tcp_socket(skb, &transport, end);
+    else
+        find_udp_socket(skb, &transport, end);
 }
 
 /* An end whose owner isn't known yet, but has a cookie, is for user space to decide. */

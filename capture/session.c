@@ -161,7 +161,6 @@ static bool load_kernel(ec_session *session, GError **error)
     struct ec_kernel_config kernel = {
         .bpf = {.snaplen = config->snaplen,
                 .wake_bytes = (uint32_t)(config->ring_size / 8),
-                .own_pid = (uint32_t)getpid(),
                 .uid = config->uid,
                 .filter_pid = config->n_pids > 0,
                 .filter_uid = config->filter_uid,
