@@ -2,13 +2,16 @@
 #pragma once
 /*
  * What a capture session hands out, and to whom. A sink gets interfaces before their packets,
- * packets in timestamp order, each secret once and before the packets that need it. Everything
- * handed over is borrowed for the call. Calls come from the session's one thread.
+ * packets in timestamp order, each secret once and before the packets that need it, and what isn't packets
+ * (plaintext, shell commands, SQL statements) among them. Everything handed over is borrowed for the call. Calls come
+ * from the session's one thread.
  */
 #include "abi.h"
 #include "keylog.h"
 #include "linktype.h"
+#include "module.h"
 #include "output.h"
+#include "segment.h" /* struct ec_endpoint */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -57,6 +60,62 @@ struct ec_interface_statistics {
     uint64_t dropped;    /* lost; the ring's loss can't be told per interface: stands at interface 0 */
 };
 
+/* A TLS connection whose plaintext is handed out. */
+struct ec_sink_connection {
+    uint64_t id;    /* never used twice in a session */
+    bool addressed; /* the four fields below are known */
+    bool server;    /* our process accepted it */
+    enum ec_transport transport;
+    struct ec_endpoint local, remote; /* local: our process's end */
+};
+
+/* What one call of SSL_write, SSL_read or the like moved, or a piece of it. In order within a connection's direction.
+ */
+struct ec_sink_plaintext {
+    uint64_t time; /* ns since the epoch */
+    const struct ec_sink_connection *connection;
+    const struct ec_owner *owner; /* the calling thread; never NULL */
+    enum ec_direction direction;  /* OUT: written by the process */
+    uint64_t offset; /* of data[0] in this direction, bytes; a gap to the last one's end: so much was lost */
+    const uint8_t *data;
+    uint32_t len;
+    bool closed; /* the connection has ended, this is the last of it; len may be 0 */
+};
+
+/* A command line that a shell has run. */
+struct ec_sink_command {
+    uint64_t time;                /* ns since the epoch, when it ended; when it began if it has not ended */
+    uint64_t started;             /* likewise, when it began */
+    const struct ec_owner *owner; /* the shell; never NULL */
+    enum ec_module_id module;
+    const char *text; /* as typed, lines joined by newlines; any bytes, not NUL-terminated */
+    size_t len;
+    bool truncated;  /* text is not all of it */
+    bool has_status; /* false: it has not ended (exec, exit, the capture's end) */
+    int status;      /* exit status, 0 … 255 */
+    const char *cwd; /* NULL: not known */
+    const char *tty; /* "/dev/pts/3", NULL: none */
+};
+
+/* A statement that a database server has run. */
+struct ec_sink_statement {
+    uint64_t time;                /* ns since the epoch, when it ended */
+    uint64_t started;             /* likewise, when it began */
+    const struct ec_owner *owner; /* the server's thread or process; never NULL */
+    enum ec_module_id module;
+    uint64_t connection;  /* the server's own number of it; 0: not known */
+    const char *user;     /* NULL: not known */
+    const char *database; /* NULL: none, or not known */
+    const char *text;     /* any bytes, not NUL-terminated */
+    size_t len;
+    uint64_t full_len; /* above len: text is cut */
+    bool has_rows;
+    uint64_t rows; /* sent or affected */
+    bool has_error;
+    uint32_t error;         /* the server's number; MySQL: 1064, PostgreSQL: 0, its SQLSTATE stands in error_text */
+    const char *error_text; /* NULL: none, or not known */
+};
+
 struct ec_sink {
     const struct ec_sink_ops *ops;
 };
@@ -68,6 +127,10 @@ struct ec_sink_ops {
     bool (*interface)(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error);
     bool (*secret)(struct ec_sink *sink, const struct ec_secret *secret, GError **error);
     bool (*packet)(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error);
+    /* In timestamp order among themselves and with packets. */
+    bool (*plaintext)(struct ec_sink *sink, const struct ec_sink_plaintext *plaintext, GError **error);
+    bool (*command)(struct ec_sink *sink, const struct ec_sink_command *command, GError **error);
+    bool (*statement)(struct ec_sink *sink, const struct ec_sink_statement *statement, GError **error);
     bool (*statistics)(struct ec_sink *sink, const struct ec_statistics *total,
                        const struct ec_interface_statistics *interfaces, unsigned n_interfaces, GError **error);
     /* After each batch: everything handed over must reach the reader now. */
