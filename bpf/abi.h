@@ -3,10 +3,10 @@
 /*
  * The only contract between the eBPF programs and user space.
  *
- * Two ring buffers (BPF_MAP_TYPE_RINGBUF, Linux 5.8) carry it: `packets` holds
- * ec_packet records alone, `events` everything else, so that a flood of packets
- * never costs a secret. Every record starts with an ec_record. User space checks
- * a record's ring length against its type's minimum before it reads a field.
+ * Three ring buffers (BPF_MAP_TYPE_RINGBUF, Linux 5.8) carry it: `packets` holds
+ * ec_packet records alone, `messages` what is handed to the user beside packets, `events` what
+ * user space must know about either, so that a flood of packets or messages never costs a secret. Every record starts
+ * with an ec_record. User space checks a record's ring length against its type's minimum before it reads a field.
  *
  * Times are nanoseconds of CLOCK_BOOTTIME (bpf_ktime_get_boot_ns, Linux 5.8), taken
  * after the record was reserved: ring.h says what follows from that.
@@ -121,15 +121,16 @@ _Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
 
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {
-    EC_COUNT_PACKETS,         /* packets put into the ring */
-    EC_COUNT_BYTES,           /* their caplen */
-    EC_COUNT_TRUNCATED,       /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
-    EC_DROP_PACKET_RING_FULL, /* packets lost: no room in `packets` */
-    EC_DROP_PACKET_READ,      /* packets lost: bpf_skb_load_bytes failed */
-    EC_DROP_SECRET_RING_FULL, /* secrets lost: no room in `events` */
-    EC_DROP_SECRET_FAULT,     /* secrets lost: the library's memory could not be read */
-    EC_DROP_SECRET_INVALID,   /* secrets lost: a length or label that cannot be one */
-    EC_DROP_OWNER_RING_FULL,  /* owner events lost */
+    EC_COUNT_PACKETS,          /* packets put into the ring */
+    EC_COUNT_BYTES,            /* their caplen */
+    EC_COUNT_TRUNCATED,        /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
+    EC_DROP_PACKET_RING_FULL,  /* packets lost: no room in `packets` */
+    EC_DROP_PACKET_READ,       /* packets lost: bpf_skb_load_bytes failed */
+    EC_DROP_SECRET_RING_FULL,  /* secrets lost: no room in `events` */
+    EC_DROP_SECRET_FAULT,      /* secrets lost: the library's memory could not be read */
+    EC_DROP_SECRET_INVALID,    /* secrets lost: a length or label that cannot be one */
+    EC_DROP_OWNER_RING_FULL,   /* owner events lost */
+    EC_DROP_MESSAGE_RING_FULL, /* messages lost: no room in `messages` */
     EC_COUNT_MAX,
 };
 
@@ -138,17 +139,18 @@ enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
 
 /* Written by user space before load (const volatile). */
 struct ec_bpf_config {
-    uint32_t snaplen;    /* 1 … EC_SNAPLEN_MAX */
-    uint32_t wake_bytes; /* fill of `packets` that wakes a batching reader */
-    uint32_t uid;        /* filter_uid: the one uid to accept */
-    uint8_t filter_pid;  /* only processes in the map `pids` */
+    uint32_t snaplen;            /* 1 … EC_SNAPLEN_MAX */
+    uint32_t wake_bytes;         /* fill of `packets` that wakes a batching reader */
+    uint32_t message_wake_bytes; /* likewise of `messages` */
+    uint32_t uid;                /* filter_uid: the one uid to accept */
+    uint8_t filter_pid;          /* only processes in the map `pids` */
     uint8_t filter_uid;
     uint8_t follow_forks; /* children of processes in `pids` join it */
     uint8_t filter;       /* enum ec_filter_place */
     uint8_t filter_vlan;  /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
     uint8_t pad[3];
 };
-_Static_assert(sizeof(struct ec_bpf_config) == 20, "abi");
+_Static_assert(sizeof(struct ec_bpf_config) == 24, "abi");
 
 /* Memory-mapped, shared: how user space asks to be woken (see ring.h). */
 struct ec_wake {

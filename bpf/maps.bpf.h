@@ -31,6 +31,12 @@ EC_SHARED struct {
     __uint(max_entries, 1 << 22);
 } events SEC(".maps");
 
+/* A page, unless a session has a use for it. */
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 12);
+} messages SEC(".maps");
+
 EC_SHARED struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
     __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);

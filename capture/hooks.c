@@ -26,6 +26,35 @@ struct ec_hooks {
     unsigned count;
 };
 
+static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
+{
+    const uint8_t *at = point->registers;
+    const bool registers = point->go_abi == EC_GO_ABI_REGISTER;
+
+    if (point->kind != EC_LIBRARY_GO) {
+        ret_probes[0] = (struct ec_probe){EC_UPROBE_SECRET, false, point->probe_offset,
+                                          EC_SECRET_COOKIE(id, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
+                                                           point->random_indirect, point->random_pointer_offset,
+                                                           point->random_offset)};
+        return 1;
+    }
+    ret_probes[0] = (struct ec_probe){EC_UPROBE_GO, false, point->probe_offset, EC_GO_COOKIE(id, registers, false)};
+    ret_probes[1] = (struct ec_probe){EC_UPROBE_GO, false, point->go_resume_offset, EC_GO_COOKIE(id, registers, true)};
+    return point->go_resume_offset ? 2 : 1;
+}
+
+/* `id`: comes back in ec_secret_event.library. */
+static bool attach(ec_hooks *hooks, const struct ec_library *library, uint32_t id, GError **error)
+{
+    struct ec_probe probes[2];
+    size_t n;
+
+    if (!ec_modules[library->module].packets)
+        return ec_kernel_attach_probes(hooks->kernel, library->fd, library->plan.probes, library->plan.n_probes, error);
+    n = collect_secret_probes(&library->point, id, probes);
+    return ec_kernel_attach_probes(hooks->kernel, library->fd, probes, n, error);
+}
+
 static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GError **error)
 {
     unsigned id = g_hash_table_size(hooks->libraries) + 1;
@@ -39,11 +68,11 @@ static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GErr
                     "%s can't be hooked: there are more than %d libraries: restart the capture", library->path,
                     LIBRARIES_MAX);
     else
-        ok = ec_kernel_attach_library(hooks->kernel, library->fd, &library->point, id, error);
+        ok = attach(hooks, library, id, error);
     if (ok)
-        ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_kind_get_name(library->point.kind),
-                    library->point.version[0] ? " " : "", library->point.version,
-                    ec_hook_method_get_name(library->point.method));
+        ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_get_kind(library),
+                    *ec_library_get_version(library) ? " " : "", ec_library_get_version(library),
+                    ec_library_get_method(library));
     else if (library->hookable)
         g_prefix_error(error, "%s: ", library->path);
     g_hash_table_insert(hooks->libraries, (gpointer)library, GINT_TO_POINTER(ok));
@@ -79,8 +108,11 @@ static void take_process(ec_hooks *hooks, uint32_t pid, const struct ec_process 
 {
     bool hooked = false;
 
-    for (guint i = 0; process && i < process->libraries->len; i++)
-        hooked |= ensure_library(hooks, g_ptr_array_index(process->libraries, i));
+    for (guint i = 0; process && i < process->libraries->len; i++) {
+        const struct ec_library *library = g_ptr_array_index(process->libraries, i);
+
+        hooked |= ensure_library(hooks, library) && ec_modules[library->module].packets;
+    }
     set_hooked(hooks, pid, hooked);
 }
 

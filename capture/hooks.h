@@ -23,7 +23,7 @@ bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error);
 const int *ec_hooks_get_fds(const ec_hooks *hooks);
 /* Takes in new mappings and ended processes; cheap when there are none. */
 void ec_hooks_update(ec_hooks *hooks);
-/* Whether this process maps a hooked library. */
+/* Whether this process maps a hooked TLS library. */
 bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid);
 /* Libraries hooked so far. */
 unsigned ec_hooks_get_count(const ec_hooks *hooks);

@@ -3,6 +3,7 @@
 
 #include "feature.h"
 #include "log.h"
+#include "module.h"
 #include "session.h"
 
 #include "ecapture.skel.h"
@@ -23,7 +24,7 @@ enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3 };
 /* Likewise, Linux 6.6 (commits 0b779b61f651, 89ae89f53d20). A uprobe by such a link asks for no more than its program's
  * load did; by perf_event_open it has needed CAP_SYS_ADMIN since 6.16 and the stable releases of July 2025 (commit
  * ba677dbe77af, "perf: Revert to requiring CAP_SYS_ADMIN for uprobes"). */
-enum { TRACE_UPROBE_MULTI = 48 };
+enum { TRACE_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1 };
 /* union bpf_attr's part for BPF_LINK_CREATE of one. */
 struct uprobe_multi_attr {
     uint32_t program, target, type, flags;
@@ -146,15 +147,16 @@ static bool has_sleepable_uprobes(void)
 }
 
 /* A descriptor of the link, or -1 with errno. */
-static int create_uprobe_multi(int program, const char *path, uint64_t offset, uint64_t cookie)
+static int create_uprobe_multi(int program, const char *path, const struct ec_probe *probe)
 {
     const struct uprobe_multi_attr attr = {
         .program = (uint32_t)program,
         .type = TRACE_UPROBE_MULTI,
         .path = (uintptr_t)path,
-        .offsets = (uintptr_t)&offset,
-        .cookies = (uintptr_t)&cookie,
+        .offsets = (uintptr_t)&probe->offset,
+        .cookies = (uintptr_t)&probe->cookie,
         .n = 1,
+        .multi_flags = probe->at_return ? UPROBE_MULTI_RETURN : 0,
     };
 
     return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
@@ -165,7 +167,8 @@ static bool has_uprobe_multi(void)
 {
     LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = (enum bpf_attach_type)TRACE_UPROBE_MULTI);
     int program = load_empty_uprobe(&options);
-    bool known = program >= 0 && create_uprobe_multi(program, "/", 0, 0) < 0 && errno == EBADF;
+    const struct ec_probe probe = {0};
+    bool known = program >= 0 && create_uprobe_multi(program, "/", &probe) < 0 && errno == EBADF;
 
     if (program >= 0)
         close(program);
@@ -217,26 +220,43 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     return skeleton;
 }
 
-/* What a uprobe is on: each has a program that may sleep and one that doesn't. */
-enum uprobe { UPROBE_SECRET, UPROBE_GO, UPROBE_MAX };
+/* Each has a program that may sleep and one that doesn't; NULL: it never sleeps. Only what a session's modules need is
+ * loaded. */
+static const struct {
+    const char *sleepable, *nosleep;
+    unsigned modules;
+} uprobes[] = {
+    [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
+    [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
+};
+_Static_assert(G_N_ELEMENTS(uprobes) == EC_UPROBE_MAX, "a row per uprobe");
 
-static struct bpf_program *get_uprobe_program(const ec_kernel *kernel, enum uprobe uprobe, bool sleepable)
+static struct bpf_program *get_uprobe_program(const ec_kernel *kernel, enum ec_uprobe uprobe, bool sleepable)
 {
-    struct ecapture_bpf *skeleton = kernel->skeleton;
+    const char *name = sleepable ? uprobes[uprobe].sleepable : uprobes[uprobe].nosleep;
 
-    if (uprobe == UPROBE_GO)
-        return sleepable ? skeleton->progs.ec_go_secret : skeleton->progs.ec_go_secret_nosleep;
-    return sleepable ? skeleton->progs.ec_secret : skeleton->progs.ec_secret_nosleep;
+    return name ? bpf_object__find_program_by_name(kernel->skeleton->obj, name) : NULL;
 }
 
-static void choose_uprobe_programs(ec_kernel *kernel)
+/* The one that this kernel and module settings use. */
+static struct bpf_program *choose_uprobe_program(const ec_kernel *kernel, enum ec_uprobe uprobe)
+{
+    return get_uprobe_program(kernel, uprobe, kernel->sleepable && uprobes[uprobe].sleepable);
+}
+
+static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
 {
     kernel->sleepable = has_sleepable_uprobes();
     kernel->uprobe_multi = has_uprobe_multi();
-    for (enum uprobe uprobe = 0; uprobe < UPROBE_MAX; uprobe++) {
-        struct bpf_program *used = get_uprobe_program(kernel, uprobe, kernel->sleepable);
+    for (enum ec_uprobe uprobe = 0; uprobe < EC_UPROBE_MAX; uprobe++) {
+        struct bpf_program *used = choose_uprobe_program(kernel, uprobe);
 
-        bpf_program__set_autoload(get_uprobe_program(kernel, uprobe, !kernel->sleepable), false);
+        for (int sleepable = 0; sleepable < 2; sleepable++) {
+            struct bpf_program *program = get_uprobe_program(kernel, uprobe, sleepable);
+
+            if (program)
+                bpf_program__set_autoload(program, program == used && uprobes[uprobe].modules & modules);
+        }
         if (kernel->uprobe_multi)
             bpf_program__set_expected_attach_type(used, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
     }
@@ -290,7 +310,8 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
         return NULL;
     }
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
-    choose_uprobe_programs(kernel);
+    bpf_map__set_max_entries(kernel->skeleton->maps.messages, (uint32_t)config->messages_size);
+    choose_uprobe_programs(kernel, config->modules);
     choose_owner_programs(kernel);
     if (!load(kernel, error))
         return NULL;
@@ -491,50 +512,31 @@ void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
     }
 }
 
-static bool attach_uprobe(ec_kernel *kernel, enum uprobe uprobe, const char *path, uint64_t offset, uint64_t cookie)
+static bool attach_probe(ec_kernel *kernel, const char *path, const struct ec_probe *probe)
 {
-    struct bpf_program *program = get_uprobe_program(kernel, uprobe, kernel->sleepable);
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie);
+    struct bpf_program *program = choose_uprobe_program(kernel, probe->uprobe);
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probe->cookie, .retprobe = probe->at_return);
     int fd;
 
     if (!kernel->uprobe_multi)
-        return keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, offset, &options));
-    fd = create_uprobe_multi(bpf_program__fd(program), path, offset, cookie);
+        return keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, probe->offset, &options));
+    fd = create_uprobe_multi(bpf_program__fd(program), path, probe);
     if (fd >= 0)
         g_array_append_val(kernel->uprobes, fd);
     return fd >= 0;
 }
 
-static bool attach_secret(ec_kernel *kernel, const char *path, const struct ec_hook_point *point, uint32_t library)
-{
-    const uint8_t *at = point->registers;
-    uint64_t cookie = EC_SECRET_COOKIE(library, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]), point->random_indirect,
-                                       point->random_pointer_offset, point->random_offset);
-
-    return attach_uprobe(kernel, UPROBE_SECRET, path, point->probe_offset, cookie);
-}
-
-static bool attach_go(ec_kernel *kernel, const char *path, const struct ec_hook_point *point, uint32_t library)
-{
-    bool registers = point->go_abi == EC_GO_ABI_REGISTER;
-
-    return attach_uprobe(kernel, UPROBE_GO, path, point->probe_offset, EC_GO_COOKIE(library, registers, false)) &&
-           (point->go_resume_offset == 0 ||
-            attach_uprobe(kernel, UPROBE_GO, path, point->go_resume_offset, EC_GO_COOKIE(library, registers, true)));
-}
-
-bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
-                              GError **error)
+bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error)
 {
     char path[32];
 
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (point->kind == EC_LIBRARY_GO ? attach_go(kernel, path, point, library)
-                                     : attach_secret(kernel, path, point, library))
-        return true;
-    return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the library",
-                "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
+    for (size_t i = 0; i < n_probes; i++)
+        if (!attach_probe(kernel, path, &probes[i]))
+            return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the file",
+                        "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
+    return true;
 }
 
 bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error)
@@ -559,6 +561,11 @@ int ec_kernel_get_events_fd(const ec_kernel *kernel)
 size_t ec_kernel_get_events_size(const ec_kernel *kernel)
 {
     return bpf_map__max_entries(kernel->skeleton->maps.events);
+}
+
+int ec_kernel_get_messages_fd(const ec_kernel *kernel)
+{
+    return bpf_map__fd(kernel->skeleton->maps.messages);
 }
 
 struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel)

@@ -7,8 +7,8 @@
  */
 #include "abi.h"
 #include "filter.h"
-#include "hook-point.h"
 #include "linktype.h"
+#include "probe.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -16,7 +16,9 @@
 
 struct ec_kernel_config {
     struct ec_bpf_config bpf;
+    unsigned modules;            /* bits of 1 << enum ec_module_id: whose uprobes will be attached */
     size_t ring_size;            /* bytes, a power of two >= the page size */
+    size_t messages_size;        /* likewise, of the ring `messages` */
     const ec_filter *filter_eth; /* borrowed for ec_kernel_new(); NULL: none */
     const ec_filter *filter_ip;
 };
@@ -33,15 +35,15 @@ bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
 /* The interface has gone, or is no longer wanted. */
 void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex);
-/* `fd`: the open library, borrowed for the call. `library`: comes back in ec_secret_event. */
-bool ec_kernel_attach_library(ec_kernel *kernel, int fd, const struct ec_hook_point *point, uint32_t library,
-                              GError **error);
+/* All or, on failure, maybe some of them. `fd`: the open file, borrowed for the call. */
+bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error);
 /* Lets a process through the pid filter. */
 bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error);
 
 int ec_kernel_get_packets_fd(const ec_kernel *kernel);
 int ec_kernel_get_events_fd(const ec_kernel *kernel);
 size_t ec_kernel_get_events_size(const ec_kernel *kernel);
+int ec_kernel_get_messages_fd(const ec_kernel *kernel);
 /* Shared with the programs: written by atomic stores. Borrowed. */
 struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel);
 /* Sums over all CPUs. */

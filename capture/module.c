@@ -4,9 +4,9 @@
 #include <string.h>
 
 const struct ec_module ec_modules[] = {
-    [EC_MODULE_TLS] = {EC_MODULE_TLS, "tls", "OpenSSL and BoringSSL"},
-    [EC_MODULE_GOTLS] = {EC_MODULE_GOTLS, "gotls", "Go crypto/tls"},
-    [EC_MODULE_GNUTLS] = {EC_MODULE_GNUTLS, "gnutls", "GnuTLS"},
+    [EC_MODULE_TLS] = {EC_MODULE_TLS, "tls", "OpenSSL and BoringSSL", true},
+    [EC_MODULE_GOTLS] = {EC_MODULE_GOTLS, "gotls", "Go crypto/tls", true},
+    [EC_MODULE_GNUTLS] = {EC_MODULE_GNUTLS, "gnutls", "GnuTLS", true},
 };
 _Static_assert(sizeof(ec_modules) / sizeof(ec_modules[0]) == EC_MODULE_MAX, "a row per module");
 

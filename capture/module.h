@@ -10,6 +10,7 @@ struct ec_module {
     enum ec_module_id id;
     const char *name;    /* "tls": the CLI's word; the extcap interface is "ecapture-" name */
     const char *display; /* "OpenSSL and BoringSSL" */
+    bool packets;        /* hooks TLS libraries, for the packets' secrets; else all it gives are messages */
 };
 
 extern const struct ec_module ec_modules[EC_MODULE_MAX];

@@ -6,7 +6,7 @@
 #include "queue.h"
 
 struct slot {
-    const struct ec_packet *packet;
+    const struct ec_record *record;
     uint64_t time;
     uint64_t next;
     bool done;
@@ -56,29 +56,29 @@ static void grow(ec_queue *queue)
     g_free(old.order);
 }
 
-void ec_queue_push(ec_queue *queue, const struct ec_packet *packet, uint64_t next)
+void ec_queue_push(ec_queue *queue, const struct ec_record *record, uint64_t next)
 {
     uint64_t slot, at;
 
     if (queue->slots_end - queue->slots_begin == queue->capacity)
         grow(queue);
     slot = queue->slots_end++;
-    queue->slots[AT(queue, slot)] = (struct slot){packet, packet->record.time, next, false};
+    queue->slots[AT(queue, slot)] = (struct slot){record, record->time, next, false};
     for (at = queue->order_end++; at > queue->order_begin; at--) {
         uint64_t before = queue->order[AT(queue, at - 1)];
 
-        if (queue->slots[AT(queue, before)].time <= packet->record.time)
+        if (queue->slots[AT(queue, before)].time <= record->time)
             break;
         queue->order[AT(queue, at)] = before;
     }
     queue->order[AT(queue, at)] = slot;
 }
 
-const struct ec_packet *ec_queue_get(const ec_queue *queue, size_t i)
+const struct ec_record *ec_queue_get(const ec_queue *queue, size_t i)
 {
     if (i >= ec_queue_get_length(queue))
         return NULL;
-    return queue->slots[AT(queue, queue->order[AT(queue, queue->order_begin + i)])].packet;
+    return queue->slots[AT(queue, queue->order[AT(queue, queue->order_begin + i)])].record;
 }
 
 size_t ec_queue_get_length(const ec_queue *queue)

@@ -38,6 +38,7 @@ enum { PROGRESS_MS = 1000, REPORT_MS = 10000 };
 enum source {
     SOURCE_PACKETS,
     SOURCE_EVENTS,
+    SOURCE_MESSAGES,
     SOURCE_SIGNAL,
     SOURCE_INTERFACES,
     SOURCE_HOOKS,
@@ -155,17 +156,45 @@ static bool compile_filters(ec_session *session, GError **error)
     return true;
 }
 
+/* Modules of this kind are among those chosen. */
+static bool has_modules(const ec_session *session, bool packets)
+{
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        if (session->config.modules & 1u << i && ec_modules[i].packets == packets)
+            return true;
+    return false;
+}
+
+static bool wants_packets(const ec_session *session)
+{
+    return has_modules(session, true) && !session->config.no_packets;
+}
+
+static bool wants_messages(const ec_session *session)
+{
+    return has_modules(session, false);
+}
+
+/* A ring that is not wanted still has a page. */
+static size_t get_messages_size(const ec_session *session)
+{
+    return wants_messages(session) ? session->config.ring_size : (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static bool load_kernel(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
     struct ec_kernel_config kernel = {
         .bpf = {.snaplen = config->snaplen,
                 .wake_bytes = (uint32_t)(config->ring_size / 8),
+                .message_wake_bytes = (uint32_t)(get_messages_size(session) / 8),
                 .uid = config->uid,
                 .filter_pid = config->n_pids > 0,
                 .filter_uid = config->filter_uid,
                 .follow_forks = config->follow_forks},
+        .modules = config->modules,
         .ring_size = config->ring_size,
+        .messages_size = get_messages_size(session),
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
     };
@@ -193,7 +222,7 @@ static bool attach_hooks(ec_session *session, GError **error)
     if (!add_paths(session, session->config.libssl, error) || !add_paths(session, session->config.elfpath, error) ||
         !add_paths(session, session->config.gnutls, error))
         return false;
-    if (ec_hooks_get_count(session->hooks) == 0)
+    if (wants_packets(session) && ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
     return true;
 }
@@ -213,6 +242,8 @@ static bool open_stream(ec_session *session, GError **error)
         .events_fd = ec_kernel_get_events_fd(session->kernel),
         .packets_size = config->ring_size,
         .events_size = ec_kernel_get_events_size(session->kernel),
+        .messages_fd = ec_kernel_get_messages_fd(session->kernel),
+        .messages_size = wants_messages(session) ? get_messages_size(session) : 0,
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
         .filter_process = config->n_pids > 0 || config->filter_uid,
@@ -305,6 +336,8 @@ static bool attach_interfaces(ec_session *session, GError **error)
 {
     GPtrArray *all;
 
+    if (!wants_packets(session))
+        return true;
     session->interfaces = ec_interface_list_new(error);
     if (!session->interfaces || !attach_named(session, error))
         return false;
@@ -345,9 +378,11 @@ static bool watch_all(ec_session *session, GError **error)
     g_autofree int *sink_fds = ec_stream_get_sink_fds(session->stream);
     bool ok = watch(session, ec_kernel_get_packets_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_PACKETS, error) &&
               watch(session, ec_kernel_get_events_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_EVENTS, error) &&
-              watch(session, session->signals, EPOLLIN, SOURCE_SIGNAL, error) &&
-              watch(session, ec_interface_list_get_fd(session->interfaces), EPOLLIN, SOURCE_INTERFACES, error);
+              watch(session, ec_kernel_get_messages_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_MESSAGES, error) &&
+              watch(session, session->signals, EPOLLIN, SOURCE_SIGNAL, error);
 
+    if (ok && session->interfaces)
+        ok = watch(session, ec_interface_list_get_fd(session->interfaces), EPOLLIN, SOURCE_INTERFACES, error);
     for (; ok && *hook_fd >= 0; hook_fd++)
         ok = watch(session, *hook_fd, EPOLLIN, SOURCE_HOOKS, error);
     for (const int *fd = sink_fds; ok && *fd >= 0; fd++)
@@ -366,7 +401,7 @@ ec_session *ec_session_new(const struct ec_session_config *config, GError **erro
     copy_config(session, config);
     if (!compile_filters(session, error) || !ec_privilege_check(error) || !check_pids(session, error) ||
         !load_kernel(session, error) || !attach_hooks(session, error) ||
-        !ec_kernel_attach_owners(session->kernel, error) || !open_stream(session, error) ||
+        (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) || !open_stream(session, error) ||
         !attach_interfaces(session, error) || !ec_privilege_drop(error))
         return NULL;
     return g_steal_pointer(&session);
@@ -407,6 +442,7 @@ static void update_statistics(ec_session *session)
     total->drop_secret_fault = counters[EC_DROP_SECRET_FAULT];
     total->drop_secret_invalid += counters[EC_DROP_SECRET_INVALID];
     total->drop_owner_ring = counters[EC_DROP_OWNER_RING_FULL];
+    total->drop_message_ring = counters[EC_DROP_MESSAGE_RING_FULL];
     total->truncated = counters[EC_COUNT_TRUNCATED];
 }
 
@@ -418,7 +454,8 @@ void ec_session_get_statistics(const ec_session *session, struct ec_statistics *
 static uint64_t count_losses(const struct ec_statistics *total)
 {
     return total->drop_ring + total->drop_read + total->drop_secret_ring + total->drop_secret_fault +
-           total->drop_secret_invalid + total->drop_owner_ring + total->late_secrets;
+           total->drop_secret_invalid + total->drop_owner_ring + total->drop_message_ring +
+           total->drop_message_invalid + total->late_secrets;
 }
 
 /* The sinks hear every REPORT_MS, and within a second of a loss. */
@@ -500,6 +537,7 @@ static void dispatch(ec_session *session, const struct epoll_event *event)
         break;
     case SOURCE_PACKETS:
     case SOURCE_EVENTS:
+    case SOURCE_MESSAGES:
     case SOURCE_HOOKS:
         break; /* each round reads them */
     }

@@ -37,6 +37,7 @@ struct ec_sink_packet {
 /* Running totals since the session began; every loss stands in exactly one of drop_*. */
 struct ec_statistics {
     uint64_t packets, bytes; /* handed to sinks */
+    uint64_t messages;       /* likewise: plaintext, commands, statements */
     uint64_t handshakes;     /* ClientHellos seen */
     uint64_t handshakes_with_secrets;
     uint64_t handshakes_without_secrets; /* given up: deadline, or its owner has no hooked library */
@@ -47,6 +48,7 @@ struct ec_statistics {
     uint64_t drop_read;                  /* packets lost, unreadable in the kernel */
     uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid;
     uint64_t drop_owner_ring;
+    uint64_t drop_message_ring, drop_message_invalid;
     uint64_t truncated;    /* packets cut against the user's wish */
     uint64_t unattributed; /* TCP or UDP packets of a local socket without an owner */
     uint64_t reordered;    /* packets whose time had to be raised to keep the order */

@@ -3,6 +3,7 @@
 
 #include "handshake.h"
 #include "log.h"
+#include "message.h"
 #include "owner.h"
 #include "queue.h"
 #include "ring.h"
@@ -45,7 +46,8 @@ struct head {
 struct ec_stream {
     struct ec_stream_config config;
     ec_ring *packets, *events;
-    ec_queue *queue;
+    ec_messages *messages; /* NULL: there are none */
+    ec_queue *queue;       /* of packets */
     ec_handshakes *handshakes;
     ec_owners *owners;
     GHashTable *misses; /* pid → handshakes in a row without their secrets */
@@ -55,7 +57,7 @@ struct ec_stream {
     struct head head;
     uint8_t *tagged;       /* EC_SNAPLEN_MAX + VLAN_TAG_LEN bytes */
     uint64_t watermark;    /* every packet up to here is in the queue; ns, CLOCK_BOOTTIME */
-    uint64_t written_time; /* of the last packet handed out; ns, CLOCK_BOOTTIME */
+    uint64_t written_time; /* of the last packet or message handed out; ns, CLOCK_BOOTTIME */
     uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
     uint64_t release;      /* ring position to give back at the batch's end */
     struct ec_statistics statistics;
@@ -78,6 +80,20 @@ static void interface_clear(gpointer data)
     g_free((char *)interface->view.filter);
 }
 
+static void give_plaintext(const struct ec_sink_plaintext *plaintext, void *data);
+static void give_command(const struct ec_sink_command *command, void *data);
+static void give_statement(const struct ec_sink_statement *statement, void *data);
+
+static bool open_messages(ec_stream *stream, GError **error)
+{
+    const struct ec_message_output output = {give_plaintext, give_command, give_statement, stream, stream->handshakes};
+
+    if (stream->config.messages_size == 0)
+        return true;
+    stream->messages = ec_messages_new(stream->config.messages_fd, stream->config.messages_size, &output, error);
+    return stream->messages != NULL;
+}
+
 ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
 {
     g_autoptr(ec_stream) stream = g_new0(ec_stream, 1);
@@ -96,7 +112,7 @@ ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
     if (!stream->packets)
         return NULL;
     stream->events = ec_ring_open(config->events_fd, config->events_size, error);
-    if (!stream->events)
+    if (!stream->events || !open_messages(stream, error))
         return NULL;
     return g_steal_pointer(&stream);
 }
@@ -120,6 +136,7 @@ void ec_stream_free(ec_stream *stream)
     ec_queue_free(stream->queue);
     ec_handshakes_free(stream->handshakes);
     ec_owners_free(stream->owners);
+    ec_messages_free(stream->messages);
     ec_ring_close(stream->packets);
     ec_ring_close(stream->events);
     g_clear_error(&stream->failure);
@@ -361,10 +378,17 @@ static void count_miss(ec_stream *stream, const struct ec_owner *owner)
     g_hash_table_insert(stream->misses, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(misses) + 1));
 }
 
-/* The ring is the waiting room: when it fills up, packets go out as they are rather than be lost. */
+/* The rings are the waiting room: when one fills up, packets go out as they are rather than be lost. */
 static bool is_crowded(const ec_stream *stream)
 {
-    return ec_ring_get_fill(stream->packets) > stream->config.packets_size / 2;
+    return ec_ring_get_fill(stream->packets) > stream->config.packets_size / 2 ||
+           (stream->messages && ec_messages_is_crowded(stream->messages));
+}
+
+/* The i-th earliest, NULL behind the last. */
+static const struct ec_packet *get_packet(const ec_stream *stream, size_t i)
+{
+    return (const struct ec_packet *)ec_queue_get(stream->queue, i);
 }
 
 /* Of the same connection, from an end that owes secrets, with something to say. */
@@ -401,7 +425,7 @@ static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uin
 
     if (head->need.patient)
         return false;
-    for (; !head->moved_on && (packet = ec_queue_get(stream->queue, head->scanned)); head->scanned++)
+    for (; !head->moved_on && (packet = get_packet(stream, head->scanned)); head->scanned++)
         if (shows_progress(stream, packet, out ? owner_owes : peer_owes, out ? peer_owes : owner_owes))
             head->moved_on = packet->record.time;
     return head->moved_on && now > head->moved_on + MOVED_ON_NS;
@@ -447,6 +471,48 @@ static bool passes_process_filter(const ec_stream *stream, const struct ec_owner
     return (owner && (owner->flags & EC_OWNER_MATCH)) || (peer && (peer->flags & EC_OWNER_MATCH));
 }
 
+/* The time for the sinks, ns since the epoch, never before the last one's. */
+static uint64_t advance(ec_stream *stream, uint64_t time)
+{
+    if (time < stream->written_time)
+        stream->statistics.reordered++;
+    else
+        stream->written_time = time;
+    return stream->written_time + stream->epoch;
+}
+
+static void give_plaintext(const struct ec_sink_plaintext *plaintext, void *data)
+{
+    ec_stream *stream = data;
+    struct ec_sink_plaintext view = *plaintext;
+
+    view.time = advance(stream, plaintext->time);
+    stream->statistics.messages++;
+    FOREACH_SINK(stream, plaintext, &view);
+}
+
+static void give_command(const struct ec_sink_command *command, void *data)
+{
+    ec_stream *stream = data;
+    struct ec_sink_command view = *command;
+
+    view.time = advance(stream, command->time);
+    view.started += stream->epoch;
+    stream->statistics.messages++;
+    FOREACH_SINK(stream, command, &view);
+}
+
+static void give_statement(const struct ec_sink_statement *statement, void *data)
+{
+    ec_stream *stream = data;
+    struct ec_sink_statement view = *statement;
+
+    view.time = advance(stream, statement->time);
+    view.started += stream->epoch;
+    stream->statistics.messages++;
+    FOREACH_SINK(stream, statement, &view);
+}
+
 static void write_head(ec_stream *stream)
 {
     const struct head *head = &stream->head;
@@ -467,11 +533,7 @@ static void write_head(ec_stream *stream)
         ec_handshakes_settle(stream->handshakes, &head->need);
         ec_handshakes_take(stream->handshakes, head->need.client_random, give_secret, stream);
     }
-    if (packet->record.time < stream->written_time)
-        stream->statistics.reordered++;
-    else
-        stream->written_time = packet->record.time;
-    view.time = stream->written_time + stream->epoch;
+    view.time = advance(stream, packet->record.time);
     stream->statistics.packets++;
     stream->statistics.bytes += view.caplen;
     g_array_index(stream->interfaces, struct interface, head->interface).received++;
@@ -480,33 +542,69 @@ static void write_head(ec_stream *stream)
 
 static bool is_full(const ec_stream *stream)
 {
-    return stream->config.max_packets && stream->statistics.packets >= stream->config.max_packets;
+    return stream->config.max_packets &&
+           stream->statistics.packets + stream->statistics.messages >= stream->config.max_packets;
+}
+
+/* Everything up to here has been read. */
+static uint64_t get_watermark(const ec_stream *stream)
+{
+    return stream->messages ? MIN(stream->watermark, ec_messages_get_watermark(stream->messages)) : stream->watermark;
+}
+
+static void write_message(ec_stream *stream)
+{
+    if (!ec_messages_take(stream->messages))
+        stream->statistics.drop_message_invalid++;
+}
+
+/* False if the earliest packet has to wait. */
+static bool write_packet(ec_stream *stream, const struct ec_packet *packet, bool last, uint64_t now)
+{
+    if (stream->head.packet != packet)
+        inspect_head(stream, packet);
+    if (!last && must_wait(stream, now))
+        return false;
+    ec_handshakes_expire(stream->handshakes, packet->record.time, give_secret, stream);
+    if (stream->head.accepted)
+        write_head(stream);
+    stream->head.packet = NULL;
+    ec_queue_pop(stream->queue, &stream->release);
+    return true;
 }
 
 /* Hands out what may go; true if something did. */
-static bool write_packets(ec_stream *stream, bool last, uint64_t now)
+static bool write_all(ec_stream *stream, bool last, uint64_t now)
 {
-    const struct ec_packet *packet;
+    uint64_t watermark = last ? UINT64_MAX : get_watermark(stream);
     bool any = false;
 
-    while (!stream->failure && !is_full(stream) && (packet = ec_queue_get(stream->queue, 0)) &&
-           (last || packet->record.time <= stream->watermark)) {
-        if (stream->head.packet != packet)
-            inspect_head(stream, packet);
-        if (!last && must_wait(stream, now))
+    while (!stream->failure && !is_full(stream)) {
+        const struct ec_packet *packet = get_packet(stream, 0);
+        const struct ec_record *message = stream->messages ? ec_messages_get(stream->messages) : NULL;
+        bool is_message = message && (!packet || message->time < packet->record.time);
+
+        if ((!packet && !message) || (is_message ? message->time : packet->record.time) > watermark)
             break;
-        ec_handshakes_expire(stream->handshakes, packet->record.time, give_secret, stream);
-        if (stream->head.accepted)
-            write_head(stream);
-        stream->head.packet = NULL;
-        ec_queue_pop(stream->queue, &stream->release);
+        if (is_message)
+            write_message(stream);
+        else if (!write_packet(stream, packet, last, now))
+            break;
         any = true;
     }
     return any;
 }
 
-static void release_packets(ec_stream *stream)
+/* Whether something was read and not yet handed out. */
+static bool is_holding(const ec_stream *stream)
 {
+    return ec_queue_get_length(stream->queue) > 0 || (stream->messages && ec_messages_get(stream->messages));
+}
+
+static void release_rings(ec_stream *stream)
+{
+    if (stream->messages)
+        ec_messages_release(stream->messages);
     if (ec_queue_get_length(stream->queue) == 0)
         ec_ring_release_read(stream->packets);
     else if (stream->release)
@@ -521,7 +619,11 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
     announce_interfaces(stream);
     read_events(stream);
     read_packets(stream, now);
-    any = write_packets(stream, last, now);
+    if (stream->messages)
+        ec_messages_read(stream->messages, now);
+    any = write_all(stream, last, now);
+    if (last && stream->messages)
+        ec_messages_end(stream->messages);
     if (ec_queue_get_length(stream->queue) == 0)
         ec_handshakes_expire(stream->handshakes, last ? UINT64_MAX : stream->watermark, give_secret, stream);
     for (guint i = 0; !stream->failure && i < stream->sinks->len; i++) {
@@ -530,19 +632,20 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
         if (sink->ops->flush)
             sink->ops->flush(sink, &stream->failure);
     }
-    release_packets(stream);
+    release_rings(stream);
     if (!take_failure(stream, error))
         return EC_STREAM_FAILED;
     if (is_full(stream))
         return EC_STREAM_FULL;
-    if (ec_queue_get_length(stream->queue) > 0)
+    if (is_holding(stream))
         return EC_STREAM_HOLDING;
     return any ? EC_STREAM_BUSY : EC_STREAM_IDLE;
 }
 
 bool ec_stream_has_unread(const ec_stream *stream)
 {
-    return ec_ring_has_unread(stream->packets) || ec_ring_has_unread(stream->events);
+    return ec_ring_has_unread(stream->packets) || ec_ring_has_unread(stream->events) ||
+           (stream->messages && ec_messages_has_unread(stream->messages));
 }
 
 void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret_statistics)

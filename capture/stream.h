@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * From the rings to the sinks: read → validate → own → order → hold what waits for its secret → fan out.
+ * From the rings to the sinks: read → validate → own → order → hold what waits for its secret → fan out. Messages
+ * (message.h) are merged with the packets by time.
  *
  * One call of ec_stream_pump() is a batch. It reads the clock, takes in everything that is known
  * (secrets and owners may be known early, that never harms), reads the packets, and hands out, in timestamp
@@ -21,7 +22,9 @@ struct ec_stream_config {
     const ec_filter *filter_eth, *filter_ip; /* for packets that the kernel left unfiltered; borrowed, NULL: none */
     bool filter_process;  /* a pid or uid filter is set: a packet of no accepted process is dropped */
     uint64_t hold_ns;     /* longest wait for a secret */
-    uint64_t max_packets; /* 0: no limit */
+    uint64_t max_packets; /* messages count too; 0: no limit */
+    int messages_fd;      /* of the ring buffer, borrowed */
+    size_t messages_size; /* bytes; 0: there are no messages */
     /* Whether secrets of this process can be had, so that waiting for them makes sense. */
     bool (*is_hooked)(uint32_t pid, void *data);
     void *data;

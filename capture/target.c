@@ -9,11 +9,11 @@
 #include "target.h"
 
 #include "descriptor.h"
-#include "embedded-tls.h"
 #include "go-hook-point.h"
 #include "hook-cache.h"
 #include "library-path.h"
 #include "map-line.h"
+#include "program-kind.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -142,6 +142,23 @@ GPtrArray *ec_target_list_get_libraries(ec_target_list *list)
 
 /* ---- libraries ---- */
 
+const char *ec_library_get_kind(const struct ec_library *library)
+{
+    const struct ec_module *module = &ec_modules[library->module];
+
+    return module->packets ? ec_library_kind_get_name(library->point.kind) : module->display;
+}
+
+const char *ec_library_get_version(const struct ec_library *library)
+{
+    return ec_modules[library->module].packets ? library->point.version : library->plan.version;
+}
+
+const char *ec_library_get_method(const struct ec_library *library)
+{
+    return ec_hook_method_get_name(ec_modules[library->module].packets ? library->point.method : EC_HOOK_SYMBOL);
+}
+
 /* Without its file yet. */
 static struct ec_library *library_new(dev_t dev, ino_t ino, enum ec_module_id module, char *path_to_take)
 {
@@ -269,6 +286,11 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     library->size = size;
     if (!list->find_points)
         return true;
+    if (!ec_modules[library->module].packets) {
+        library->hookable = ec_program_kind_find(library->module, library->fd, &library->plan, &error);
+        library->reason = error != NULL ? g_strdup(error->message) : NULL;
+        return true;
+    }
     /* In a Go program the function is found in less time than its megabytes are compared. */
     const struct ec_library *twin = library->module == EC_MODULE_GOTLS ? NULL : library_find_twin(list, library);
     if (twin != NULL) {
@@ -442,23 +464,6 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
 
 /* ---- programs ---- */
 
-/* What can be inside a program, and how it is told cheaply. */
-static const struct {
-    enum ec_module_id module;
-    bool (*matches)(int fd);
-} program_kinds[] = {
-    {EC_MODULE_GOTLS, ec_go_file_is_go}, {EC_MODULE_TLS, ec_program_holds_tls}, /* or GnuTLS: its hook point tells */
-};
-
-/* EC_MODULE_MAX: none. */
-static enum ec_module_id program_get_module(int fd)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(program_kinds); i++)
-        if (program_kinds[i].matches(fd))
-            return program_kinds[i].module;
-    return EC_MODULE_MAX;
-}
-
 static struct program_id program_id_of(const struct stat *status)
 {
     return (struct program_id){
@@ -494,7 +499,7 @@ static char *program_get_path(const ec_target_list *list, uint32_t pid)
 
 static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int fd_to_take, const struct stat *status)
 {
-    enum ec_module_id module = program_get_module(fd_to_take);
+    enum ec_module_id module = ec_program_kind_get_module(fd_to_take);
     struct ec_library *library;
 
     if (module == EC_MODULE_MAX) {
@@ -748,7 +753,7 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    enum ec_module_id module = program_get_module(fd);
+    enum ec_module_id module = ec_program_kind_get_module(fd);
     library = library_new(status.st_dev, status.st_ino, module == EC_MODULE_MAX ? module_of_path(path) : module,
                           g_strdup(path));
     g_auto(ec_fd) crypto_fd = crypto_open_beside(path);

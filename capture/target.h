@@ -12,12 +12,14 @@
 #include "hook-point.h"
 #include "hook-search.h"
 #include "module.h"
+#include "probe.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* One library file, or a program with a TLS library inside. Owned by its ec_target_list, which never drops one. */
+/* One library file, or a program with a TLS library inside or of another kind that a module hooks. Owned by its
+ * ec_target_list, which never drops one. */
 struct ec_library {
     dev_t dev; /* of stat(2); if fd is -1, of /proc/PID/maps, which can differ */
     ino_t ino;
@@ -27,9 +29,18 @@ struct ec_library {
     int fd;                     /* open, read only; -1 if it could not be opened */
     bool pending;               /* its hook point is being looked for; hookable is false until then */
     bool hookable;              /* never without find_points */
-    struct ec_hook_point point; /* if hookable; `version` is the libcrypto's beside it if the file itself has none */
+    struct ec_hook_point point; /* if hookable, of modules with packets; `version` is the libcrypto's beside it if the
+                                   file itself has none */
+    struct ec_probe_plan plan;  /* if hookable, of modules without packets */
     char *reason;               /* if not hookable: why, one line; NULL without find_points */
 };
+
+/* What a hookable one is. "OpenSSL"; static. */
+const char *ec_library_get_kind(const struct ec_library *library);
+/* "3.0.22", "" if it is not known. Borrowed. */
+const char *ec_library_get_version(const struct ec_library *library);
+/* How what is attached was found: "cross-reference"; static. */
+const char *ec_library_get_method(const struct ec_library *library);
 
 struct ec_process {
     uint32_t pid;

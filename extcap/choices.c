@@ -26,8 +26,8 @@ static void describe_library(GString *text, const struct ec_library *library)
     if (!library->hookable)
         g_string_append(text, " (no hook point)");
     else
-        g_string_append_printf(text, " %s%s%s", ec_library_kind_get_name(library->point.kind),
-                               *library->point.version ? " " : "", library->point.version);
+        g_string_append_printf(text, " %s%s%s", ec_library_get_kind(library),
+                               *ec_library_get_version(library) ? " " : "", ec_library_get_version(library));
 }
 
 static void offer_process(const struct ec_process *process, ec_choice_func func, void *data)

@@ -23,16 +23,17 @@ static char *get_name(const struct ec_process *process)
 
 static void add_library(struct ec_json *json, const struct ec_library *library)
 {
-    const struct ec_hook_point *point = &library->point;
+    const char *version, *build_id = library->point.build_id;
 
     ec_json_open(json, NULL, '{');
     ec_json_add_string(json, "path", library->path);
     ec_json_add_bool(json, "hookable", library->hookable);
     if (library->hookable) {
-        ec_json_add_string(json, "kind", ec_library_kind_get_name(point->kind));
-        ec_json_add_string(json, "version", *point->version ? point->version : NULL);
-        ec_json_add_string(json, "build_id", *point->build_id ? point->build_id : NULL);
-        ec_json_add_string(json, "method", ec_hook_method_get_name(point->method));
+        version = ec_library_get_version(library);
+        ec_json_add_string(json, "kind", ec_library_get_kind(library));
+        ec_json_add_string(json, "version", *version ? version : NULL);
+        ec_json_add_string(json, "build_id", *build_id ? build_id : NULL);
+        ec_json_add_string(json, "method", ec_library_get_method(library));
     } else {
         ec_json_add_string(json, "reason", library->reason);
     }
@@ -80,15 +81,14 @@ static void print_clean(const char *text)
 
 static void print_library(const struct ec_process *process, const struct ec_library *library)
 {
-    const struct ec_hook_point *point = &library->point;
     g_autofree char *name = get_name(process);
     g_autofree char *user = get_user(process->uid);
     g_autofree char *line = NULL;
 
     if (library->hookable)
         line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s%s, by %s", process->pid, name, user, library->path,
-                               ec_library_kind_get_name(point->kind), *point->version ? " " : "", point->version,
-                               ec_hook_method_get_name(point->method));
+                               ec_library_get_kind(library), *ec_library_get_version(library) ? " " : "",
+                               ec_library_get_version(library), ec_library_get_method(library));
     else
         line = g_strdup_printf("%7u  %-15s  %-12s  %s  can't be hooked: %s", process->pid, name, user, library->path,
                                library->reason ? library->reason : "unknown reason");

@@ -27,6 +27,7 @@ static const struct remark {
     size_t offset;
     const char *text;
 } remarks[] = {
+    {G_STRUCT_OFFSET(struct ec_statistics, messages), "messages: plaintext, commands or statements"},
     {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_read), "packets lost, unreadable in the kernel"},
@@ -35,6 +36,8 @@ static const struct remark {
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_fault), "secrets lost, unreadable in the program's memory"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secrets refused, no valid label or length"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "changes of a socket's owner lost, the ring was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_ring), "messages lost, the ring was full: raise --mapsize"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_invalid), "messages lost, not to be made sense of"},
     {G_STRUCT_OFFSET(struct ec_statistics, truncated), "packets cut at the greatest length there is"},
     {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packets of this machine without a known process"},
     {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packets whose time was raised to keep the order"},

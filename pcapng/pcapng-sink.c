@@ -198,6 +198,7 @@ static char *statistics_format(const struct ec_statistics *total)
 #define COUNTER(name) {#name, offsetof(struct ec_statistics, name)}
         COUNTER(packets),
         COUNTER(bytes),
+        COUNTER(messages),
         COUNTER(handshakes),
         COUNTER(handshakes_with_secrets),
         COUNTER(handshakes_without_secrets),
@@ -210,6 +211,8 @@ static char *statistics_format(const struct ec_statistics *total)
         COUNTER(drop_secret_fault),
         COUNTER(drop_secret_invalid),
         COUNTER(drop_owner_ring),
+        COUNTER(drop_message_ring),
+        COUNTER(drop_message_invalid),
         COUNTER(truncated),
         COUNTER(unattributed),
         COUNTER(reordered),

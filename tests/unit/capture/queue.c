@@ -10,7 +10,7 @@
 static void push(ec_queue *queue, struct ec_packet *packet, uint64_t time, uint64_t next)
 {
     packet->record.time = time;
-    ec_queue_push(queue, packet, next);
+    ec_queue_push(queue, &packet->record, next);
 }
 
 static void get_after_unordered_pushes_returns_by_time(void **state)
@@ -64,8 +64,8 @@ static void push_beyond_capacity_keeps_order(void **state)
     for (uint64_t i = 0; i < COUNT; i++)
         push(queue, &packets[i], 1000 + (i ^ 3), 1000 + i);
     for (uint64_t i = 0; i < COUNT; i++) {
-        assert_true(ec_queue_get(queue, 0)->record.time > last);
-        last = ec_queue_get(queue, 0)->record.time;
+        assert_true(ec_queue_get(queue, 0)->time > last);
+        last = ec_queue_get(queue, 0)->time;
         ec_queue_pop(queue, &position);
     }
     assert_int_equal(position, 1000 + COUNT - 1);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* What is attached to a file: which eBPF program, where, with which attach cookie. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A row in kernel.c each: which programs of bpf/ it is, which modules need them. */
+enum ec_uprobe {
+    EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_GO,     /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_MAX
+};
+
+struct ec_probe {
+    enum ec_uprobe uprobe;
+    bool at_return;  /* when the function at `offset` returns (never in Go: it moves its stacks) */
+    uint64_t offset; /* of the instruction in the file, bytes */
+    uint64_t cookie;
+};
+
+/* All that a module attaches to one file. */
+#define EC_PROBES_MAX 32
+struct ec_probe_plan {
+    char version[48]; /* of what is in the file ("5.2.15"), "" if it does not tell */
+    size_t n_probes;
+    struct ec_probe probes[EC_PROBES_MAX];
+};
