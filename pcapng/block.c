@@ -92,19 +92,27 @@ static bool packet_options_patch(uint8_t *options, size_t len)
     return true;
 }
 
-static bool packet_block_patch(uint8_t *block, size_t len)
+/* Where the options of a packet block of `len` bytes begin: they end before the repeated length. 0: malformed. */
+static size_t packet_block_get_options(const uint8_t *block, size_t len)
 {
     struct packet_block packet;
     size_t end = len - sizeof(uint32_t);
     size_t options;
 
     if (end < sizeof(packet))
-        return false;
+        return 0;
     memcpy(&packet, block, sizeof(packet));
     if (packet.caplen > end - sizeof(packet))
-        return false;
+        return 0;
     options = sizeof(packet) + pad4(packet.caplen);
-    return options <= end && packet_options_patch(block + options, end - options);
+    return options <= end ? options : 0;
+}
+
+static bool packet_block_patch(uint8_t *block, size_t len)
+{
+    size_t options = packet_block_get_options(block, len);
+
+    return options && packet_options_patch(block + options, len - sizeof(uint32_t) - options);
 }
 
 bool ec_block_patch(uint8_t *data, size_t len)
@@ -120,6 +128,47 @@ bool ec_block_patch(uint8_t *data, size_t len)
             return false;
     }
     return true;
+}
+
+const uint8_t *ec_block_get_packet_options(const uint8_t *data, size_t len, size_t *ret_len)
+{
+    struct block_header header;
+    size_t options;
+
+    if (block_get_len(data, len) != len || !len)
+        return NULL;
+    memcpy(&header, data, sizeof(header));
+    options = header.type == EC_BLOCK_ENHANCED_PACKET ? packet_block_get_options(data, len) : 0;
+    if (!options)
+        return NULL;
+    *ret_len = len - sizeof(header.total_len) - options;
+    return data + options;
+}
+
+size_t ec_block_packet_len(uint32_t caplen, size_t options_len)
+{
+    return sizeof(struct packet_block) + pad4(caplen) + options_len + sizeof(uint32_t);
+}
+
+size_t ec_block_write_packet(uint8_t *to, const struct ec_sink_packet *packet, uint32_t caplen, const uint8_t *options,
+                             size_t options_len)
+{
+    const struct packet_block head = {
+        .header = {EC_BLOCK_ENHANCED_PACKET, (uint32_t)ec_block_packet_len(caplen, options_len)},
+        .interface = packet->interface,
+        .time_high = (uint32_t)(packet->time >> 32),
+        .time_low = (uint32_t)packet->time,
+        .caplen = caplen,
+        .len = packet->len,
+    };
+    uint8_t *at = to + sizeof(head) + pad4(caplen);
+
+    memcpy(to, &head, sizeof(head));
+    memcpy(to + sizeof(head), packet->data, caplen);
+    memset(to + sizeof(head) + caplen, 0, pad4(caplen) - caplen);
+    memcpy(at, options, options_len);
+    memcpy(at + options_len, &head.header.total_len, sizeof(head.header.total_len));
+    return head.header.total_len;
 }
 
 uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid)

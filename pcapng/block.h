@@ -42,6 +42,15 @@ size_t ec_block_whole(const void *data, size_t len);
  * at the first one that is malformed, if it doesn't. */
 bool ec_block_patch(uint8_t *data, size_t len);
 
+/* The options, their end included, of the one packet block that `data` holds; NULL, and `*ret_len` untouched, if it
+ * holds anything else. */
+const uint8_t *ec_block_get_packet_options(const uint8_t *data, size_t len, size_t *ret_len);
+/* Bytes of a packet block with so many bytes of data and options. */
+size_t ec_block_packet_len(uint32_t caplen, size_t options_len);
+/* Writes a packet block, ec_block_packet_len() bytes, which is returned. `options`: ec_block_get_packet_options(). */
+size_t ec_block_write_packet(uint8_t *to, const struct ec_sink_packet *packet, uint32_t caplen, const uint8_t *options,
+                             size_t options_len);
+
 /* The value of CARRIER_8 that becomes {pid, tid}. */
 uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid);
 

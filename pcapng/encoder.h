@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * wiretap's writer without its I/O: it writes into a memory file, from which the caller takes the
- * bytes. So what wiretap can't express can be patched in, and errors of the real output are ours
+ * wiretap's writer without its I/O: it writes into memory, from which the caller takes the
+ * bytes. So what wiretap can't express is patched in (ec_block_patch), and errors of the real output are ours
  * to handle.
  */
+#include "label.h"
 #include "sink.h"
 #include "wiretap-compat.h"
 
@@ -31,10 +32,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_encoder, ec_encoder_free)
 
 /* These add to the window. */
 bool ec_encoder_add_interface(ec_encoder *encoder, wtap_block_t interface, GError **error);
-/* With the first `caplen` bytes of the packet; `encap` is its interface's WTAP_ENCAP_; `options` (may be
- * NULL) a WTAP_BLOCK_PACKET. */
+/* With the first `caplen` bytes of the packet; `encap` is its interface's WTAP_ENCAP_; `label` (may be
+ * NULL) its options, which this encoder alone is given. */
 bool ec_encoder_add_packet(ec_encoder *encoder, const struct ec_sink_packet *packet, uint32_t caplen, int encap,
-                           wtap_block_t options, GError **error);
+                           struct ec_label *label, GError **error);
 bool ec_encoder_add_bytes(ec_encoder *encoder, const void *data, size_t len, GError **error);
 
 /* True when the window has no room for another packet of EC_SNAPLEN_MAX bytes beyond EC_ENCODER_WINDOW. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A direct-mapped cache: bounded memory and no list to keep. Two busy owners that share a slot cost
+ * A cache of small sets: bounded memory and no list to keep. More busy owners than a set has room for cost
  * some time, nothing else.
  */
 #include "label.h"
@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define SLOTS 1024u
+#define SETS 256u
+#define SET_SLOTS 4u
 /* Processes remembered by their index. Beyond it all are forgotten; one that goes on gets a new block. */
 #define PROCESSES_MAX 65536u
 
@@ -20,7 +21,12 @@ _Static_assert(sizeof(struct label_key) == 2 * sizeof(struct ec_owner) + 4, "has
 
 struct label_slot {
     struct label_key key;
-    wtap_block_t block; /* NULL: unused */
+    struct ec_label label; /* without a block: unused */
+};
+
+struct label_set {
+    struct label_slot slots[SET_SLOTS];
+    unsigned next; /* to be overwritten */
 };
 
 struct process_key {
@@ -32,7 +38,7 @@ struct ec_label_cache {
     bool comments;
     GHashTable *processes; /* struct process_key to index; NULL: don't name them so */
     uint32_t n_processes;  /* blocks written in this section */
-    struct label_slot slots[SLOTS];
+    struct label_set sets[SETS];
 };
 
 void ec_label_format(const struct ec_owner *owner, enum ec_label_end end, char text[static EC_LABEL_TEXT_LEN])
@@ -78,14 +84,19 @@ ec_label_cache *ec_label_cache_new(bool comments, bool processes)
     return cache;
 }
 
+static void label_clear(struct ec_label *label)
+{
+    if (label->block)
+        wtap_block_unref(label->block);
+    g_clear_pointer(&label->options, g_bytes_unref);
+}
+
 void ec_label_cache_free(ec_label_cache *cache)
 {
     if (!cache)
         return;
-    for (unsigned i = 0; i < SLOTS; i++) {
-        if (cache->slots[i].block)
-            wtap_block_unref(cache->slots[i].block);
-    }
+    for (unsigned i = 0; i < SETS * SET_SLOTS; i++)
+        label_clear(&cache->sets[i / SET_SLOTS].slots[i % SET_SLOTS].label);
     if (cache->processes)
         g_hash_table_unref(cache->processes);
     g_free(cache);
@@ -144,31 +155,33 @@ static void key_set(struct ec_owner *key, const struct ec_owner *owner)
     key->flags = EC_OWNER_KNOWN;
 }
 
-/* FNV-1a over words: http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* The set for a key, by what differs between most; the names follow from it. Multiplied by the golden ratio: Knuth,
+ * TAOCP 6.4. */
 static uint32_t key_hash(const struct label_key *key)
 {
-    uint32_t words[sizeof(*key) / 4];
-    uint32_t hash = 2166136261u;
+    uint32_t words[] = {key->owner.tid, key->peer.tid, key->owner.pid, key->peer.pid, key->direction};
+    uint32_t hash = 0;
 
-    memcpy(words, key, sizeof(words));
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-        hash = (hash ^ words[i]) * 16777619u;
-    return hash ^ hash >> 16;
+        hash = (hash ^ words[i]) * 2654435769u;
+    return (hash >> 16) % SETS;
 }
 
-wtap_block_t ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks)
+struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks)
 {
     struct label_key key = {.direction = packet->direction};
     struct label_slot *slot;
+    struct label_set *set;
 
     key_set(&key.owner, packet->owner);
     key_set(&key.peer, packet->peer);
-    slot = &cache->slots[key_hash(&key) % SLOTS];
-    if (slot->block && memcmp(&slot->key, &key, sizeof(key)) == 0)
-        return slot->block;
-    if (slot->block)
-        wtap_block_unref(slot->block);
+    set = &cache->sets[key_hash(&key)];
+    for (slot = set->slots; slot < set->slots + SET_SLOTS; slot++)
+        if (slot->label.block && memcmp(&slot->key, &key, sizeof(key)) == 0)
+            return &slot->label;
+    slot = &set->slots[set->next++ % SET_SLOTS];
+    label_clear(&slot->label);
     slot->key = key;
-    slot->block = label_build(cache, &key, blocks);
-    return slot->block;
+    slot->label.block = label_build(cache, &key, blocks);
+    return &slot->label;
 }

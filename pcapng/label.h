@@ -19,12 +19,17 @@ enum ec_label_end { EC_LABEL_END_UNSAID, EC_LABEL_END_SRC, EC_LABEL_END_DST };
  * comm outside 0x21 to 0x7e, and backslashes, are written as \xNN. */
 void ec_label_format(const struct ec_owner *owner, enum ec_label_end end, char text[static EC_LABEL_TEXT_LEN]);
 
+struct ec_label {
+    wtap_block_t block; /* WTAP_BLOCK_PACKET */
+    GBytes *options;    /* the same as the encoder wrote it last; NULL: not yet. The cache's */
+};
+
 typedef struct ec_label_cache ec_label_cache;
 /* `processes`: also name the process by Darwin process blocks. */
 ec_label_cache *ec_label_cache_new(bool comments, bool processes);
 void ec_label_cache_free(ec_label_cache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_label_cache, ec_label_cache_free)
 
-/* The block (WTAP_BLOCK_PACKET) for this packet, borrowed until the next call. Blocks that have to be
+/* The label for this packet, borrowed until the next call. Blocks that have to be
  * written before the packet are appended to `blocks`. */
-wtap_block_t ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks);
+struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks);

@@ -56,11 +56,6 @@ static bool pcapng_write_window(struct pcapng_sink *self, GError **error)
         return true;
     if (!ec_encoder_take(self->encoder, &data, &len, error))
         return false;
-    if (!ec_block_patch(data, len)) {
-        g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_FORMAT,
-                    "wiretap wrote a packet block of unknown form: build with Wireshark 4.0 to 4.6");
-        return false;
-    }
     ok = ec_output_write(self->output, data, len, error);
     if (self->wipe)
         explicit_bzero(data, len);
@@ -173,7 +168,7 @@ static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *pac
     struct pcapng_sink *self = pcapng_from_sink(sink);
     uint32_t caplen = MIN(packet->caplen, EC_SNAPLEN_MAX);
     struct interface_state *state;
-    wtap_block_t label;
+    struct ec_label *label;
 
     g_assert(packet->interface < self->interfaces->len);
     state = &g_array_index(self->interfaces, struct interface_state, packet->interface);

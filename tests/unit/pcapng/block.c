@@ -150,6 +150,45 @@ static void patch_malformed_is_refused(void **state)
     assert_false(ec_block_patch(bytes->data, bytes->len));
 }
 
+static void write_packet_with_its_options_is_the_same_block(void **state)
+{
+    (void)state;
+    for (uint32_t caplen = 0; caplen < 9; caplen++) {
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        struct ec_sink_packet packet = {.interface = 0, .time = 1ull << 32 | 2, .len = caplen};
+        g_autofree uint8_t *written = NULL;
+        const uint8_t *options;
+        size_t len = 0;
+
+        append_packet(bytes, caplen);
+        packet.data = bytes->data + 28;
+        options = ec_block_get_packet_options(bytes->data, bytes->len, &len);
+        assert_non_null(options);
+        assert_int_equal(ec_block_packet_len(caplen, len), bytes->len);
+        written = g_malloc(bytes->len);
+        memset(written, 0xff, bytes->len);
+        assert_int_equal(ec_block_write_packet(written, &packet, caplen, options, len), bytes->len);
+        assert_memory_equal(written, bytes->data, bytes->len);
+    }
+}
+
+static void get_packet_options_of_no_single_packet_is_null(void **state)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    size_t len = 7;
+
+    (void)state;
+    assert_null(ec_block_get_packet_options(bytes->data, 0, &len));
+    append_packet(bytes, 5);
+    assert_null(ec_block_get_packet_options(bytes->data, bytes->len - 4, &len));
+    append_packet(bytes, 5);
+    assert_null(ec_block_get_packet_options(bytes->data, bytes->len, &len));
+    g_byte_array_set_size(bytes, 0);
+    ec_block_append_secrets(bytes, "x", 1);
+    assert_null(ec_block_get_packet_options(bytes->data, bytes->len, &len));
+    assert_int_equal(len, 7);
+}
+
 static void append_secrets_any_length_is_a_whole_block(void **state)
 {
     (void)state;
@@ -195,6 +234,8 @@ int main(void)
         cmocka_unit_test(patch_packets_renames_carriers_and_nothing_else),
         cmocka_unit_test(patch_other_blocks_leaves_them),
         cmocka_unit_test(patch_malformed_is_refused),
+        cmocka_unit_test(write_packet_with_its_options_is_the_same_block),
+        cmocka_unit_test(get_packet_options_of_no_single_packet_is_null),
         cmocka_unit_test(append_secrets_any_length_is_a_whole_block),
         cmocka_unit_test(append_statistics_long_comment_is_cut),
         cmocka_unit_test(process_thread_is_pid_then_tid),

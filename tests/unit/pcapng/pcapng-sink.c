@@ -342,6 +342,38 @@ static void packet_process_shows_in_tshark_4_6(void **state)
     assert_string_equal(output, "1234\tcurl\n80\tng inx\n1234\tcurl\n\t\n");
 }
 
+/* The first packet of a label is written by wiretap, the others after its example. */
+static void packet_repeated_is_the_same_block(void **state)
+{
+    struct fixture *fixture = *state;
+    g_autofree char *file = NULL;
+    g_autoptr(GByteArray) last = g_byte_array_new();
+    uint32_t words[2], packets = 0;
+    size_t len;
+
+    fixture->packet.peer = &nginx;
+    CALL(fixture, interface, &eth0);
+    for (uint32_t i = 0; i < 8; i++) {
+        fixture->packet.caplen = fixture->packet.len = 60 + i / 2 % 4;
+        fixture->packet.direction = i / 4 ? EC_DIRECTION_IN : EC_DIRECTION_OUT;
+        CALL(fixture, packet, &fixture->packet);
+    }
+    finish(fixture);
+    assert_true(g_file_get_contents(fixture->path, &file, &len, NULL));
+    for (size_t at = 0; at < len; at += words[1]) {
+        memcpy(words, file + at, sizeof(words));
+        if (words[0] != EC_BLOCK_ENHANCED_PACKET)
+            continue;
+        if (packets++ % 2 != 0) {
+            assert_int_equal(words[1], last->len);
+            assert_memory_equal(file + at, last->data, words[1]);
+        }
+        g_byte_array_set_size(last, 0);
+        g_byte_array_append(last, (const guint8 *)file + at, words[1]);
+    }
+    assert_int_equal(packets, 8);
+}
+
 static void packet_lengths_survive(void **state)
 {
     static const uint32_t lengths[] = {14,    60,    61,    4095,  4096,   16383,
@@ -529,6 +561,7 @@ int main(void)
         TEST(packet_owner_shows_in_tshark),
         TEST(packet_options_disturb_no_reader),
         TEST(packet_process_shows_in_tshark_4_6),
+        TEST(packet_repeated_is_the_same_block),
         TEST(packet_lengths_survive),
         TEST(packet_data_survives),
         TEST(statistics_while_running_are_blocks_in_place),
