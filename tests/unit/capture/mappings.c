@@ -96,12 +96,14 @@ static pid_t child_start(const char *path, int protection, unsigned times, int r
     _exit(0);
 }
 
-/* Runs such a child to its end under the watch. */
-static void child_watch(ec_mappings *mappings, const char *name, int protection, unsigned times, struct told *told)
+/* Runs such a child to its end under the watch. False: the kernel left records out, maybe of the child. */
+static bool child_watch(ec_mappings *mappings, const char *name, int protection, unsigned times, struct told *told)
 {
     g_autofree char *directory = g_dir_make_tmp("ec-mappings-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(directory, name, NULL);
+    const uint64_t lost = ec_mappings_get_lost(mappings);
     int release[2], status = 0;
+    pid_t ended = 0;
 
     assert_true(g_file_set_contents(path, "content", -1, NULL));
     assert_int_equal(stat(path, &told->status), 0);
@@ -109,30 +111,37 @@ static void child_watch(ec_mappings *mappings, const char *name, int protection,
     told->path = path;
     told->child = child_start(path, protection, times, release[0]);
     assert_int_equal(write(release[1], "", 1), 1);
-    for (unsigned i = 0; i < 1000 && told->n_exited == 0; i++) {
-        wait_for_event(mappings, 20);
+    while (ended == 0) {
+        ended = waitpid(told->child, &status, WNOHANG); /* its last record is there before it can be waited for */
+        if (ended == 0)
+            wait_for_event(mappings, 20);
         ec_mappings_read(mappings, &handler, told);
     }
-    assert_int_equal(waitpid(told->child, &status, 0), told->child);
+    assert_int_equal(ended, told->child);
     assert_int_equal(status, 0);
     close(release[0]);
     close(release[1]);
     g_unlink(path);
     g_rmdir(directory);
     told->path = NULL;
+    return ec_mappings_get_lost(mappings) == lost;
 }
 
 static void ec_mappings_read_library_fork_and_exit_are_told(void **state)
 {
     g_autoptr(ec_mappings) mappings = mappings_new();
-    struct told told = {0};
+    struct told told;
+    bool complete = false;
 
     (void)state;
-    child_watch(mappings, "libssl.so.3", PROT_READ | PROT_EXEC, 1, &told);
+    for (unsigned i = 0; i < 20 && !complete; i++) {
+        told = (struct told){0};
+        complete = child_watch(mappings, "libssl.so.3", PROT_READ | PROT_EXEC, 1, &told);
+    }
+    assert_true(complete);
     assert_int_equal(told.n_mapped, 1);
     assert_int_equal(told.n_forked, 1);
     assert_int_equal(told.n_exited, 1);
-    assert_int_equal(ec_mappings_get_lost(mappings), 0);
 }
 
 static void ec_mappings_read_other_files_and_data_are_not_told(void **state)
@@ -159,7 +168,8 @@ static void ec_mappings_read_long_after_goes_round_the_ring(void **state)
         child_watch(mappings, "libssl.so.3", PROT_READ | PROT_EXEC, 100, &round);
         told.n_mapped += round.n_mapped;
     }
-    assert_int_equal(told.n_mapped + (unsigned)ec_mappings_get_lost(mappings), rounds * 100);
+    assert_true(told.n_mapped <= rounds * 100);
+    assert_true(told.n_mapped + ec_mappings_get_lost(mappings) >= rounds * 100);
 }
 
 static void count_lost(uint64_t n_records, void *data)
@@ -167,7 +177,8 @@ static void count_lost(uint64_t n_records, void *data)
     *(uint64_t *)data += n_records;
 }
 
-/* Nobody reads while more happens than the ring holds: the kernel tells how much was lost with the next record. */
+/* Nobody reads while more happens than the ring holds: the kernel tells how much was lost with the next record of the
+ * same CPU. */
 static void ec_mappings_read_full_ring_is_counted(void **state)
 {
     g_autoptr(ec_mappings) mappings = mappings_new();
@@ -181,10 +192,12 @@ static void ec_mappings_read_full_ring_is_counted(void **state)
     assert_int_equal(write(release[1], "", 1), 1);
     waitpid(child, NULL, 0);
     ec_mappings_read(mappings, &counting, &lost);
-    child = child_start("/proc/self/exe", PROT_READ | PROT_EXEC, 100, release[0]);
-    assert_int_equal(write(release[1], "", 1), 1);
-    waitpid(child, NULL, 0);
-    ec_mappings_read(mappings, &counting, &lost);
+    for (unsigned i = 0; i < 1000 && lost == 0; i++) {
+        child = child_start("/proc/self/exe", PROT_READ | PROT_EXEC, 1, release[0]);
+        assert_int_equal(write(release[1], "", 1), 1);
+        waitpid(child, NULL, 0);
+        ec_mappings_read(mappings, &counting, &lost);
+    }
     close(release[0]);
     close(release[1]);
     assert_true(lost > 0);
