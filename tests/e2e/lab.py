@@ -4,6 +4,7 @@ command line. Everything a test starts, it ends: Lab keeps a list."""
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,13 @@ OUTPUT = os.path.abspath(os.environ.get("ECAPTURE_TEST_OUTPUT", "build/test-outp
 PYTHON = "/usr/bin/python3"  # one that uses the system's libssl
 PROBE_PORT = 9  # discard: nobody listens; datagrams to it tell whether a capture runs
 READY_SECONDS = 30
+# What takes milliseconds takes long on a machine that does much else. Who waits this long in vain has found a fault.
+PATIENCE = 60
 
 
 def wait_until(condition, seconds, what):
-    """Polls; returns the condition's value, or fails naming `what`."""
+    """Polls; returns the condition's value, or fails naming `what`. At least PATIENCE is waited."""
+    seconds = max(seconds, PATIENCE)
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -84,7 +88,7 @@ class Namespace:
         """nsenter becomes the program: its pid is the program's."""
         return ["nsenter", "-t", str(self.holder.pid), "-n", "--", *argv]
 
-    def run(self, *argv, check=True, timeout=60, **kwargs):
+    def run(self, *argv, check=True, timeout=2 * PATIENCE, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(self.command(argv), check=check, capture_output=True, text=True, timeout=timeout,
                               errors="replace", **kwargs)
@@ -111,20 +115,35 @@ class Namespace:
         return self.run("bash", "-c", f": </dev/tcp/{address}/{port}", check=False).returncode == 0
 
 
-def stop(process, number=signal.SIGTERM, seconds=15):
+def stop(process, number=signal.SIGTERM):
     """Returns the exit status and how long it took; a process that stays is killed."""
     began = time.monotonic()
     if process.poll() is None:
         process.send_signal(number)
     try:
-        process.wait(seconds)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
+        print(f"# process {process.pid} does not end: {describe_threads(process.pid)}", flush=True)
         process.kill()
         process.wait()
     for stream in (process.stdout, process.stderr):
         if stream and not stream.closed and not getattr(process, "reader", None):
             stream.close()
     return process.returncode, time.monotonic() - began
+
+
+def describe_threads(pid):
+    """What each thread of a process does: its name, state, and functions in the kernel."""
+    found = []
+    with contextlib.suppress(OSError):
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            texts = []
+            for name in ("stat", "stack"):
+                with open(f"/proc/{pid}/task/{tid}/{name}", encoding="utf-8", errors="replace") as file:
+                    texts.append(file.read())
+            state = texts[0].rpartition(")")[2].split()[0]
+            found.append(f"{texts[0].split()[1]} {state} " + " ".join(re.findall(r"] (\w+)", texts[1])))
+    return "; ".join(found)
 
 
 class Lab(unittest.TestCase):
@@ -221,7 +240,7 @@ http {{
 
     def curl(self, url, *arguments, ns=None):
         """Returns (pid, exit status)."""
-        process = subprocess.Popen((ns or self.ns).command(["curl", "-sk", "--max-time", "20", "-o", "/dev/null",
+        process = subprocess.Popen((ns or self.ns).command(["curl", "-sk", "--max-time", str(PATIENCE), "-o", "/dev/null",
                                                             *arguments, url]), stdin=subprocess.DEVNULL)
         return process.pid, process.wait()
 
@@ -375,7 +394,7 @@ class Tshark:
 
     def stop(self, number=signal.SIGINT):
         result = stop(self.process, number)
-        self.process.reader.join(5)
+        self.process.reader.join(PATIENCE)
         self.process.stdout.close()
         return result
 
@@ -386,6 +405,15 @@ def bpf_objects():
     for kind in ("prog", "link", "map"):
         run = subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True, check=True)
         found |= {(kind, entry["id"]) for entry in json.loads(run.stdout or "[]")}
+    return found
+
+
+def bpf_objects_of(pid):
+    """(kind, id) of those that a process holds by descriptors."""
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{name}", encoding="utf-8") as file:
+            found |= {(kind, int(number)) for kind, number in re.findall(r"(?m)^(prog|link|map)_id:\s*(\d+)$", file.read())}
     return found
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ecapture beside others: what it leaves behind, whom it disturbs, two of it at once."""
-import json
 import os
 import signal
 import subprocess
@@ -29,34 +28,14 @@ class Coexist(lab.Lab):
         parts = [self.ns.run("tc", "filter", "show", "dev", interface, side).stdout for side in ("ingress", "egress")]
         return "".join(parts) + self.ns.run("tc", "qdisc", "show", "dev", interface).stdout
 
-    def own_objects(self, before):
-        """What exists now and did not before; other people's programs may come and go meanwhile."""
-        return {(kind, number) for kind, number in lab.bpf_objects() - before if self.is_ours(kind, number)}
-
-    def is_ours(self, kind, number):
-        """Programs and maps that bear a name of ecapture's; every new link counts."""
-        run = subprocess.run(["bpftool", "-j", kind, "show", "id", str(number)], capture_output=True, text=True, check=False)
-        try:
-            name = json.loads(run.stdout).get("name", "")
-        except (ValueError, AttributeError):
-            return False
-        return kind == "link" or name in self.names
-
-    def learn_names(self, before):
-        """The names of the programs and maps that a running ecapture has."""
-        self.names = set()
-        for kind in ("prog", "map"):
-            run = subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True, check=True)
-            self.names |= {entry.get("name", "") for entry in json.loads(run.stdout)
-                           if (kind, entry["id"]) not in before} - {""}
-        self.assertTrue(self.names, "a running capture shows no BPF program")
-
     def check_nothing_left(self, number):
-        before, filters = lab.bpf_objects(), self.filters()
+        filters = self.filters()
         ecapture = self.start_ecapture("-w", self.path("out.pcapng"))
-        self.learn_names(before)
+        ours = lab.bpf_objects_of(ecapture.pid)
+        self.assertEqual({kind for kind, _ in ours}, {"prog", "link", "map"}, "kinds of what a running capture holds")
+        self.assertLessEqual(ours, lab.bpf_objects())
         lab.stop(ecapture, number)
-        lab.wait_until(lambda: not self.own_objects(before), 5, "the end of every program, link and map of ours")
+        lab.wait_until(lambda: not ours & lab.bpf_objects(), 5, "the end of every program, link and map of ours")
         self.assertEqual(self.filters(), filters)
         self.assertFalse([name for name in os.listdir("/sys/fs/bpf") if "ecapture" in name], "pinned objects")
 
@@ -104,7 +83,7 @@ class Coexist(lab.Lab):
         receiver.stdout.readline()
         self.ns.run(lab.PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                     "try: s.sendto(b'x', ('127.0.0.1', 9999))\nexcept OSError: pass")
-        self.assertEqual(receiver.wait(5), 0, "a datagram passed a filter that drops it")
+        self.assertEqual(receiver.wait(lab.PATIENCE), 0, "a datagram passed a filter that drops it")
 
     def test_two_captures_at_once(self):
         """Both see all; the end of one does not touch the other."""
