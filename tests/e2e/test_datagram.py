@@ -33,7 +33,7 @@ class Datagram(lab.Lab):
 
     def capture_command(self, module, path, *command):
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
-            run = subprocess.run(self.ns.command([lab.BINARY, module, "-w", path, "--", *command]), check=False, timeout=60,
+            run = subprocess.run(self.ns.command([lab.BINARY, module, "-w", path, "--", *command]), check=False, timeout=2 * lab.PATIENCE,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
         self.assertEqual(run.returncode, 0, self.read("ecapture.log"))
 

@@ -96,7 +96,7 @@ class Handshake(lab.Lab):
         tshark = self.capture()
         client.stdin.write(b"go\n")
         client.stdin.close()
-        self.assertEqual(client.wait(20), 0)
+        self.assertEqual(client.wait(lab.PATIENCE), 0)
         self.curl("https://127.0.0.1/late-process")
         self.wait_for(tshark, ["/early-process", "/late-process"])
         tshark.stop()
@@ -138,7 +138,7 @@ class Handshake(lab.Lab):
         time.sleep(1)
         client.stdin.write(b"go\n")
         client.stdin.close()
-        self.assertEqual(client.wait(20), 0)
+        self.assertEqual(client.wait(lab.PATIENCE), 0)
         self.wait_for(tshark, ["/copied"])
         tshark.stop()
 

@@ -45,10 +45,13 @@ class Owner(lab.Lab):
 
     def start_echo(self, address, port, kind="SOCK_STREAM", ns=None):
         server = self.start_program(ECHO, address, str(port), kind, ns=ns)
-        time.sleep(0.3)
-        if kind == "SOCK_STREAM":
-            lab.wait_until(lambda: (ns or self.ns).answers(port, address), 5, f"the echo server on port {port}")
+        self.wait_for_socket("listening" if kind == "SOCK_STREAM" else "unconnected", "sport", port, ns)
         return server
+
+    def wait_for_socket(self, state, end, port, ns=None):
+        """Until a socket of this namespace is in this state, as ss calls it; `end`: whose port, "sport" or "dport"."""
+        command = ("ss", "-Hatun", "state", state, f"{end} = :{port}")
+        lab.wait_until(lambda: (ns or self.ns).run(*command).stdout, 10, f"a socket {state} on port {port}")
 
     def packets(self, path, port):
         """(packet, header) of the flows that have this port, whoever probed it before apart."""
@@ -82,7 +85,7 @@ class Owner(lab.Lab):
             path = self.path(f"{port}.pcapng")
             ecapture = self.start_ecapture("-w", path)
             client = self.start_program(CLIENT, address, str(port), "SOCK_STREAM", "3")
-            client.wait(10)
+            client.wait(lab.PATIENCE)
             self.finish(ecapture)
             packets = self.check_loopback(path, port, client.pid, server.pid)
             flags = [header[3] & (SYN | ACK) for _, header in packets]
@@ -94,7 +97,7 @@ class Owner(lab.Lab):
             path = self.path(f"{port}.pcapng")
             ecapture = self.start_ecapture("-w", path)
             client = self.start_program(CLIENT, address, str(port), "SOCK_DGRAM", "3")
-            client.wait(10)
+            client.wait(lab.PATIENCE)
             self.finish(ecapture)
             packets = self.check_loopback(path, port, client.pid, server.pid)
             self.assertEqual(len(packets), 6)
@@ -102,12 +105,12 @@ class Owner(lab.Lab):
     def test_sockets_older_than_the_capture(self):
         server = self.start_echo("127.0.0.1", 5005)
         client = self.start_program(CLIENT, "127.0.0.1", "5005", "SOCK_STREAM", "3", "wait", stdin=subprocess.PIPE)
-        time.sleep(0.5)
+        self.wait_for_socket("established", "dport", 5005)
         path = self.path("old.pcapng")
         ecapture = self.start_ecapture("-w", path)
         client.stdin.write(b"go\n" * 3)
         client.stdin.close()
-        client.wait(10)
+        client.wait(lab.PATIENCE)
         self.finish(ecapture)
         self.check_loopback(path, 5005, client.pid, server.pid)
 
@@ -127,7 +130,7 @@ class Owner(lab.Lab):
         near = self.start_ecapture("-w", paths[0], "-i", "veth0", probe="10.77.0.2")
         far = self.start_ecapture("-w", paths[1], "-i", "veth0", ns=other, probe="10.77.0.1")
         client = self.start_program(CLIENT, "10.77.0.2", "5006", "SOCK_STREAM", "3")
-        client.wait(10)
+        client.wait(lab.PATIENCE)
         self.finish(near)
         self.finish(far)
         self.check_veth(paths[0], 5006, client.pid)
@@ -139,7 +142,7 @@ class Owner(lab.Lab):
         self.ns.connect(other)
         receiver = self.start_program("import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                                       "s.bind(('10.77.0.2', 5007))\nwhile True: s.recv(100)", ns=other)
-        time.sleep(0.3)
+        self.wait_for_socket("unconnected", "sport", 5007, other)
         path = self.path("receive.pcapng")
         ecapture = self.start_ecapture("-w", path, ns=other)
         self.ns.run(lab.PYTHON, "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
@@ -165,7 +168,7 @@ os.wait(); time.sleep(5)
         path = self.path("fork.pcapng")
         ecapture = self.start_ecapture("-w", path)
         client = self.start_program(CLIENT, "127.0.0.1", "5008", "SOCK_STREAM", "1")
-        client.wait(10)
+        client.wait(lab.PATIENCE)
         self.finish(ecapture)
         sent = [pcapng.owners(packet) for packet, header in self.packets(path, 5008)
                 if header[1] == 5008 and header[4]]
@@ -183,8 +186,8 @@ if pid == 0:
     for _ in range(3): connection.recv(100); connection.sendall(b'other')
     connection.recv(100)
     os._exit(0)
-print(pid, flush=True)
 server = socket.create_server(('127.0.0.1', 5009))
+print(pid, flush=True)
 connection, _ = server.accept()
 socket.send_fds(a, [b'x'], [connection.fileno()])
 connection.close()
@@ -195,7 +198,7 @@ os.wait()
         path = self.path("passed.pcapng")
         ecapture = self.start_ecapture("-w", path)
         client = self.start_program(CLIENT, "127.0.0.1", "5009", "SOCK_STREAM", "3")
-        client.wait(10)
+        client.wait(lab.PATIENCE)
         self.finish(ecapture)
         sent = [owner.pid for packet, header in self.packets(path, 5009) if header[1] == 5009 and header[4]
                 for owner in pcapng.owners(packet) if owner.end == "src"]

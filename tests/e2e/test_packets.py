@@ -101,7 +101,7 @@ class Packets(lab.Lab):
         self.send_mark("begin-compare", address)
         self.traffic(address, address6)
         self.send_mark("end-compare", address)
-        time.sleep(1)
+        lab.wait_until(lambda: all(lab.file_holds(name, b"end-compare") for name in (path, dump)), 10, "the end mark")
         lab.stop(tcpdump, signal.SIGINT)
         self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
         return self.compare(pcapng.File(path).packets, self.read_tcpdump(dump))
@@ -163,9 +163,11 @@ class Packets(lab.Lab):
         ecapture = self.start_ecapture("-w", path)
         other = lab.Namespace(self)
         self.ns.connect(other)
-        time.sleep(1.5)
-        self.send_mark("on-the-new-one", "10.77.0.2")
-        time.sleep(1)
+
+        def captured():
+            self.send_mark("on-the-new-one", "10.77.0.2")
+            return lab.file_holds(path, b"on-the-new-one")
+        lab.wait_until(captured, 10, "a packet of the new interface")
         lab.stop(ecapture)
         file = pcapng.File(path)
         names = {file.interfaces[packet.interface] for packet in file.packets if b"on-the-new-one" in packet.data}
