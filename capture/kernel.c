@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel.h"
 
-#include "feature.h"
+#include "cgroup.h"
 #include "log.h"
 #include "module.h"
 #include "session.h"
+#include "way.h"
 
 #include "ecapture.skel.h"
 
@@ -51,23 +52,8 @@ struct ec_kernel {
     GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
     GArray *uprobes;    /* int: descriptors of uprobe links */
     GArray *interfaces; /* struct attached_interface */
-    bool no_tcx;        /* learnt by the first attempt */
-    bool socket_length; /* enum ec_feature */
-    bool socket_create;
-    bool sleepable;    /* uprobes may fault pages in */
-    bool uprobe_multi; /* uprobes are links that need no CAP_SYS_ADMIN */
+    enum ec_way ways[EC_JOB_MAX];
 };
-
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-    g_autofree char *text = g_strchomp(g_strdup_vprintf(format, args));
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1); /* the verifier's log has many */
-
-    /* One level lower than libbpf's own: the caller reports what matters. */
-    for (char **line = lines; *line; line++)
-        ec_log(level == LIBBPF_WARN ? EC_LOG_INFO : EC_LOG_DEBUG, "%s", *line);
-    return 0;
-}
 
 static void link_free(gpointer link)
 {
@@ -126,26 +112,6 @@ static bool load(ec_kernel *kernel, GError **error)
                 "see why with --log-level debug, and report it");
 }
 
-/* libbpf 1.1 takes const options, later ones do not. */
-static int load_empty_uprobe(struct bpf_prog_load_opts *options)
-{
-    const struct bpf_insn body[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-                                    {.code = BPF_JMP | BPF_EXIT}};
-
-    return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_probe", "GPL", body, G_N_ELEMENTS(body), options);
-}
-
-/* Sleepable uprobes: Linux 6.0 (commit 8c7dcb84e3b7). */
-static bool has_sleepable_uprobes(void)
-{
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_SLEEPABLE);
-    int fd = load_empty_uprobe(&options);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 /* A descriptor of the link, or -1 with errno. */
 static int create_uprobe_multi(int program, const char *path, const struct ec_probe *probe)
 {
@@ -160,19 +126,6 @@ static int create_uprobe_multi(int program, const char *path, const struct ec_pr
     };
 
     return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-}
-
-/* A kernel that knows these links refuses a directory as no regular file; an older one, the type. */
-static bool has_uprobe_multi(void)
-{
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = (enum bpf_attach_type)TRACE_UPROBE_MULTI);
-    int program = load_empty_uprobe(&options);
-    const struct ec_probe probe = {0};
-    bool known = program >= 0 && create_uprobe_multi(program, "/", &probe) < 0 && errno == EBADF;
-
-    if (program >= 0)
-        close(program);
-    return known;
 }
 
 /* In the kernel if it fits there; else every packet is handed to user space to be filtered. */
@@ -241,13 +194,12 @@ static struct bpf_program *get_uprobe_program(const ec_kernel *kernel, enum ec_u
 /* The one that this kernel and module settings use. */
 static struct bpf_program *choose_uprobe_program(const ec_kernel *kernel, enum ec_uprobe uprobe)
 {
-    return get_uprobe_program(kernel, uprobe, kernel->sleepable && uprobes[uprobe].sleepable);
+    return get_uprobe_program(kernel, uprobe,
+                              kernel->ways[EC_JOB_FAULTS] == EC_WAY_FAULTS_SLEEP && uprobes[uprobe].sleepable);
 }
 
 static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
 {
-    kernel->sleepable = has_sleepable_uprobes();
-    kernel->uprobe_multi = has_uprobe_multi();
     for (enum ec_uprobe uprobe = 0; uprobe < EC_UPROBE_MAX; uprobe++) {
         struct bpf_program *used = choose_uprobe_program(kernel, uprobe);
 
@@ -257,7 +209,7 @@ static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
             if (program)
                 bpf_program__set_autoload(program, program == used && uprobes[uprobe].modules & modules);
         }
-        if (kernel->uprobe_multi)
+        if (kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS)
             bpf_program__set_expected_attach_type(used, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
     }
 }
@@ -287,20 +239,33 @@ static void choose_owner_programs(ec_kernel *kernel)
     struct bpf_program *unused[6];
     size_t n;
 
-    kernel->socket_length = ec_feature_probe(EC_FEATURE_SOCKET_LENGTH);
-    kernel->socket_create = ec_feature_probe(EC_FEATURE_SOCKET_CREATE);
-    n = get_use_programs(kernel, !kernel->socket_length, unused);
+    n = get_use_programs(kernel, kernel->ways[EC_JOB_OWNERS] != EC_WAY_OWNERS_TRACEPOINTS, unused);
     for (size_t i = 0; i < n; i++)
         bpf_program__set_autoload(unused[i], false);
-    bpf_program__set_autoload(kernel->skeleton->progs.ec_owner_create, kernel->socket_create);
+    bpf_program__set_autoload(kernel->skeleton->progs.ec_owner_create,
+                              kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP);
     bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, kernel->skeleton->rodata->config.follow_forks);
+}
+
+static bool choose_ways(ec_kernel *kernel, ec_features *features, GError **error)
+{
+    for (enum ec_job job = 0; job < EC_JOB_MAX; job++) {
+        kernel->ways[job] = ec_way_choose(features, job);
+        if (kernel->ways[job] != EC_WAY_MAX)
+            continue;
+        g_autofree char *missing = ec_way_describe_missing(features, ec_job_get_best_way(job));
+
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL, "this kernel has no way for %s; missing %s",
+                    ec_job_get_name(job), missing);
+        return false;
+    }
+    return true;
 }
 
 ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
 {
     g_autoptr(ec_kernel) kernel = g_new0(ec_kernel, 1);
 
-    libbpf_set_print(print_libbpf);
     kernel->links = g_ptr_array_new_with_free_func(link_free);
     kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(int));
     kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct attached_interface));
@@ -311,6 +276,8 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
     }
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
     bpf_map__set_max_entries(kernel->skeleton->maps.messages, (uint32_t)config->messages_size);
+    if (!choose_ways(kernel, config->features, error))
+        return NULL;
     choose_uprobe_programs(kernel, config->modules);
     choose_owner_programs(kernel);
     if (!load(kernel, error))
@@ -336,30 +303,10 @@ static bool attach_tracing(ec_kernel *kernel, struct bpf_program *program, GErro
     return fail(error, EC_SESSION_ERROR_KERNEL, errno, what, "this kernel lacks what names the process of a packet");
 }
 
-/* The root of the cgroup2 hierarchy: where it is mounted, else (CAP_SYS_ADMIN) a mount that nobody sees. */
-static int open_cgroup(void)
-{
-    static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    int context, fd;
-
-    for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
-        struct statfs status;
-
-        if (statfs(roots[i], &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC)
-            return open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    context = fsopen("cgroup2", FSOPEN_CLOEXEC);
-    if (context < 0)
-        return -1;
-    fd = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ? -1 : fsmount(context, FSMOUNT_CLOEXEC, 0);
-    close(context);
-    return fd;
-}
-
 /* Optional: with it a socket has its owner before its first packet even if it only ever receives UDP. */
 static void attach_cgroup(ec_kernel *kernel)
 {
-    int fd = open_cgroup();
+    int fd = ec_cgroup_open_root();
     bool attached =
         fd >= 0 && keep_link(kernel, bpf_program__attach_cgroup(kernel->skeleton->progs.ec_owner_create, fd));
 
@@ -395,7 +342,7 @@ bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
 {
     struct ecapture_bpf *skeleton = kernel->skeleton;
     struct bpf_program *uses[6];
-    size_t n = get_use_programs(kernel, kernel->socket_length, uses);
+    size_t n = get_use_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, uses);
 
     if (!attach_tracing(kernel, skeleton->progs.ec_process_exit, error) ||
         !attach_tracing(kernel, skeleton->progs.ec_owner_state, error))
@@ -405,7 +352,7 @@ bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
             return false;
     if (skeleton->rodata->config.follow_forks && !attach_tracing(kernel, skeleton->progs.ec_process_fork, error))
         return false;
-    if (kernel->socket_create)
+    if (kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP)
         attach_cgroup(kernel);
     return seed_owners(kernel, error);
 }
@@ -459,16 +406,11 @@ static int attach_tcx(struct attached_interface *interface, const struct bpf_pro
     return fd < 0 ? fd : 0;
 }
 
-static int attach_tc(ec_kernel *kernel, struct attached_interface *interface, const struct bpf_program *program,
+static int attach_tc(const ec_kernel *kernel, struct attached_interface *interface, const struct bpf_program *program,
                      enum direction direction)
 {
-    int err = kernel->no_tcx ? -EINVAL : attach_tcx(interface, program, direction);
-
-    if (err != -EINVAL && err != -EOPNOTSUPP)
-        return err;
-    if (!kernel->no_tcx)
-        ec_log_info("this kernel has no TCX (Linux 6.6): using clsact filters");
-    kernel->no_tcx = true;
+    if (kernel->ways[EC_JOB_PACKETS] == EC_WAY_PACKETS_TCX)
+        return attach_tcx(interface, program, direction);
     return attach_clsact(interface, program, direction);
 }
 
@@ -518,7 +460,7 @@ static bool attach_probe(ec_kernel *kernel, const char *path, const struct ec_pr
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probe->cookie, .retprobe = probe->at_return);
     int fd;
 
-    if (!kernel->uprobe_multi)
+    if (kernel->ways[EC_JOB_UPROBES] != EC_WAY_UPROBES_LINKS)
         return keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, probe->offset, &options));
     fd = create_uprobe_multi(bpf_program__fd(program), path, probe);
     if (fd >= 0)

@@ -6,6 +6,7 @@
  * the kernel detaches it when the process ends, however it ends (the clsact fallback excepted).
  */
 #include "abi.h"
+#include "feature.h"
 #include "filter.h"
 #include "linktype.h"
 #include "probe.h"
@@ -21,6 +22,7 @@ struct ec_kernel_config {
     size_t messages_size;        /* likewise, of the ring `messages` */
     const ec_filter *filter_eth; /* borrowed for ec_kernel_new(); NULL: none */
     const ec_filter *filter_ip;
+    ec_features *features; /* borrowed for ec_kernel_new() */
 };
 
 typedef struct ec_kernel ec_kernel;

@@ -34,21 +34,28 @@ static bool has(cap_t caps, cap_value_t value, cap_flag_t flag)
     return cap_get_flag(caps, value, flag, &set) == 0 && set == CAP_SET;
 }
 
-bool ec_privilege_check(GError **error)
+char *ec_privilege_get_missing(bool required)
 {
     g_autoptr(ec_cap) caps = cap_get_proc();
-    g_autoptr(GString) missing = g_string_new(NULL);
+    GString *missing = g_string_new(NULL);
 
-    for (size_t i = 0; caps && i < G_N_ELEMENTS(kept); i++)
-        if (kept[i].required && !has(caps, kept[i].value, CAP_EFFECTIVE))
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
+        if (kept[i].required == required && !(caps && has(caps, kept[i].value, CAP_EFFECTIVE)))
             g_string_append_printf(missing, "%s%s", missing->len ? "," : "", kept[i].name);
-    if (caps && missing->len == 0)
+    return g_string_free(missing, FALSE);
+}
+
+bool ec_privilege_check(GError **error)
+{
+    g_autofree char *missing = ec_privilege_get_missing(true);
+
+    if (!*missing)
         return true;
     g_set_error(
         error, EC_SESSION_ERROR, EC_SESSION_ERROR_PRIVILEGE,
         "no permission to capture (%s missing): run it as root, or run \"sudo extcap/quickstart\" once and join the "
         "group wireshark",
-        caps ? missing->str : g_strerror(errno));
+        missing);
     return false;
 }
 

@@ -6,6 +6,9 @@
 
 /* Whether this process may capture. EC_SESSION_ERROR_PRIVILEGE names what is missing and what to run. */
 bool ec_privilege_check(GError **error);
+/* The names of the capabilities, joined by commas, that a capture needs, or that it can do without at a cost, and that
+ * this process lacks; "" if it has them. Free with g_free(). */
+char *ec_privilege_get_missing(bool required);
 /* Drops every capability that attaching to later processes and interfaces doesn't need, for good
  * (no_new_privs), and verifies it. */
 bool ec_privilege_drop(GError **error);

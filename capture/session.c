@@ -5,6 +5,7 @@
  */
 #include "session.h"
 
+#include "diagnosis.h"
 #include "filter.h"
 #include "hooks.h"
 #include "interface.h"
@@ -184,6 +185,7 @@ static size_t get_messages_size(const ec_session *session)
 static bool load_kernel(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
+    g_autoptr(ec_features) features = ec_features_new();
     struct ec_kernel_config kernel = {
         .bpf = {.snaplen = config->snaplen,
                 .wake_bytes = (uint32_t)(config->ring_size / 8),
@@ -197,8 +199,10 @@ static bool load_kernel(ec_session *session, GError **error)
         .messages_size = get_messages_size(session),
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
+        .features = features,
     };
 
+    ec_diagnosis_log(features);
     session->kernel = ec_kernel_new(&kernel, error);
     if (!session->kernel)
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli.h"
 #include "command.h"
+#include "doctor.h"
 #include "help.h"
 #include "list.h"
 #include "log.h"
@@ -40,8 +41,8 @@ static bool parse_module(struct ec_options *options, const char *name, GError **
     }
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         g_string_append_printf(names, ", %s", ec_modules[i].name);
-    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "there is no module '%s': use one of %s, or list", name,
-                names->str);
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
+                "there is no module '%s': use one of %s, or list, or doctor", name, names->str);
     return false;
 }
 
@@ -127,5 +128,7 @@ int ec_cli_run(int n_args, char *const *args)
         return print_version();
     if (!strcmp(args[0], "list"))
         return ec_list_run(n_args - 1, args + 1);
+    if (!strcmp(args[0], "doctor"))
+        return ec_doctor_run(n_args - 1, args + 1);
     return capture(args[0], n_args - 1, args + 1);
 }

@@ -78,6 +78,7 @@ void ec_help_print(FILE *out)
     fputs("Usage: ecapture MODULE [OPTION]... [CAPTURE FILTER]\n"
           "       ecapture MODULE [OPTION]... [CAPTURE FILTER] -- COMMAND [ARGUMENT]...\n"
           "       ecapture list [--json]\n"
+          "       ecapture doctor [--json]\n"
           "\n"
           "Captures packets together with the TLS secrets that decrypt them and the processes behind them.\n"
           "\n"
