@@ -17,3 +17,11 @@ const struct ec_module *ec_module_get(const char *name)
             return &ec_modules[i];
     return NULL;
 }
+
+bool ec_modules_have(unsigned modules, bool packets)
+{
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        if (modules & 1u << i && ec_modules[i].packets == packets)
+            return true;
+    return false;
+}

@@ -16,3 +16,5 @@ struct ec_module {
 extern const struct ec_module ec_modules[EC_MODULE_MAX];
 /* By name; NULL if there is none. */
 const struct ec_module *ec_module_get(const char *name);
+/* Whether modules with packets, or such without, are among them. `modules`: bits of 1 << enum ec_module_id. */
+bool ec_modules_have(unsigned modules, bool packets);

@@ -157,23 +157,14 @@ static bool compile_filters(ec_session *session, GError **error)
     return true;
 }
 
-/* Modules of this kind are among those chosen. */
-static bool has_modules(const ec_session *session, bool packets)
-{
-    for (size_t i = 0; i < EC_MODULE_MAX; i++)
-        if (session->config.modules & 1u << i && ec_modules[i].packets == packets)
-            return true;
-    return false;
-}
-
 static bool wants_packets(const ec_session *session)
 {
-    return has_modules(session, true) && !session->config.no_packets;
+    return ec_modules_have(session->config.modules, true) && !session->config.no_packets;
 }
 
 static bool wants_messages(const ec_session *session)
 {
-    return has_modules(session, false);
+    return ec_modules_have(session->config.modules, false);
 }
 
 /* A ring that is not wanted still has a page. */

@@ -99,8 +99,11 @@ struct ec_sink_command {
     const char *tty; /* "/dev/pts/3", NULL: none */
 };
 
+enum ec_sql { EC_SQL_MYSQL, EC_SQL_POSTGRES };
+
 /* A statement that a database server has run. */
 struct ec_sink_statement {
+    enum ec_sql sql;              /* whose dialect and protocol */
     uint64_t time;                /* ns since the epoch, when it ended */
     uint64_t started;             /* likewise, when it began */
     const struct ec_owner *owner; /* the server's thread or process; never NULL */

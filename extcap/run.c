@@ -97,6 +97,7 @@ static bool add_capture(ec_session *session, const struct ec_options *options, i
     g_autofree char *os = uname(&host) ? NULL : g_strdup_printf("%s %s", host.sysname, host.release);
     struct ec_pcapng_config config = {
         .comments = options->comments,
+        .no_packets = !ec_modules_have(options->modules, true),
         .application = "ecapture " ECAPTURE_VERSION,
         .hardware = os ? host.machine : NULL,
         .os = os,

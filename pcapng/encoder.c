@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 /* Bytes of a packet's block beyond its data: 32 of fixed parts, padding, two comments of at most
- * 140, four short options. */
-#define PACKET_OVERHEAD_MAX 512u
+ * 140 or a message's of EC_BLOCK_TEXT_MAX, four short options. */
+#define PACKET_OVERHEAD_MAX 1280u
 /* Bytes of the file's header, or of an interface block: three texts of at most EC_BLOCK_TEXT_MAX. */
 #define HEADER_MAX 4096u
 /* The longest that is added after ec_encoder_is_full() said no: a packet, behind its secrets and

@@ -60,6 +60,23 @@ void ec_label_format(const struct ec_owner *owner, enum ec_label_end end, char t
                ends[end]);
 }
 
+void ec_label_init_message(struct ec_label *label, const struct ec_owner *owner, enum ec_direction direction,
+                           bool comments, const char *remark)
+{
+    wtap_block_t block = wtap_block_create(WTAP_BLOCK_PACKET);
+    char process[EC_LABEL_TEXT_LEN];
+
+    ec_label_format(owner, EC_LABEL_END_UNSAID, process);
+    if (comments) {
+        g_autofree char *text = g_strdup_printf("%s %s", process, remark);
+
+        wtap_block_add_string_option(block, OPT_COMMENT, text, strnlen(text, EC_BLOCK_TEXT_MAX));
+    }
+    wtap_block_add_uint32_option(block, OPT_PKT_FLAGS, direction);
+    wtap_block_add_uint64_option(block, EC_PACKET_OPTION_CARRIER_8, ec_block_process_thread(owner->pid, owner->tid));
+    *label = (struct ec_label){.block = block};
+}
+
 static guint process_hash(gconstpointer key)
 {
     const struct process_key *process = key;
@@ -84,7 +101,7 @@ ec_label_cache *ec_label_cache_new(bool comments, bool processes)
     return cache;
 }
 
-static void label_clear(struct ec_label *label)
+void ec_label_clear(struct ec_label *label)
 {
     if (label->block)
         wtap_block_unref(label->block);
@@ -96,7 +113,7 @@ void ec_label_cache_free(ec_label_cache *cache)
     if (!cache)
         return;
     for (unsigned i = 0; i < SETS * SET_SLOTS; i++)
-        label_clear(&cache->sets[i / SET_SLOTS].slots[i % SET_SLOTS].label);
+        ec_label_clear(&cache->sets[i / SET_SLOTS].slots[i % SET_SLOTS].label);
     if (cache->processes)
         g_hash_table_unref(cache->processes);
     g_free(cache);
@@ -180,7 +197,7 @@ struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_
         if (slot->label.block && memcmp(&slot->key, &key, sizeof(key)) == 0)
             return &slot->label;
     slot = &set->slots[set->next++ % SET_SLOTS];
-    label_clear(&slot->label);
+    ec_label_clear(&slot->label);
     slot->key = key;
     slot->label.block = label_build(cache, &key, blocks);
     return &slot->label;

@@ -23,6 +23,10 @@ struct ec_label {
     wtap_block_t block; /* WTAP_BLOCK_PACKET */
     GBytes *options;    /* the same as the encoder wrote it last; NULL: not yet. The cache's */
 };
+/* The label of a message of this process, with `remark` behind the process in one comment, if `comments`. */
+void ec_label_init_message(struct ec_label *label, const struct ec_owner *owner, enum ec_direction direction,
+                           bool comments, const char *remark);
+void ec_label_clear(struct ec_label *label);
 
 typedef struct ec_label_cache ec_label_cache;
 /* `processes`: also name the process by Darwin process blocks. */

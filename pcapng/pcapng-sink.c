@@ -12,6 +12,7 @@
 #include "pcapng-sink.h"
 #include "block.h"
 #include "encoder.h"
+#include "exported-pdu.h"
 #include "label.h"
 
 #include <string.h>
@@ -27,14 +28,27 @@ struct interface_state {
     bool told;
 };
 
+/* Interfaces of messages, made when the first one comes. */
+enum own_interface { OWN_PDU, OWN_MAX };
+
+static const struct ec_sink_interface own_interfaces[] = {
+    [OWN_PDU] = {.name = "ecapture-pdu", .linktype = EC_LINKTYPE_WIRESHARK_UPPER_PDU, .snaplen = EC_SNAPLEN_MAX},
+};
+_Static_assert(G_N_ELEMENTS(own_interfaces) == OWN_MAX, "a row per interface");
+
 struct pcapng_sink {
     struct ec_sink sink;
     ec_output *output;
     GArray *sections;    /* the one section's wtap_block_t */
     ec_encoder *encoder; /* NULL before the first interface: wiretap begins no file without one */
     ec_label_cache *labels;
-    GArray *interfaces;        /* struct interface_state */
+    bool comments;
+    uint64_t start;            /* ns since the epoch */
+    GArray *interfaces;        /* struct interface_state, as they stand in the file */
+    GArray *numbers;           /* unsigned: the file's number of the session's i-th interface */
+    int own[OWN_MAX];          /* likewise of ours, -1: not made yet */
     GByteArray *blocks;        /* scratch */
+    GByteArray *pdu;           /* scratch */
     bool wipe;                 /* the window holds secrets */
     struct ec_statistics told; /* in the last statistics comment */
     size_t secrets_len;
@@ -126,14 +140,13 @@ static bool pcapng_open(struct pcapng_sink *self, wtap_block_t interface, GError
     return self->encoder != NULL;
 }
 
-static bool pcapng_interface(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error)
+/* Its number is the index of its state. */
+static bool pcapng_add_interface(struct pcapng_sink *self, const struct ec_sink_interface *interface, GError **error)
 {
-    struct pcapng_sink *self = pcapng_from_sink(sink);
     struct interface_state state = {.encap = wtap_pcap_encap_to_wtap_encap(interface->linktype)};
     wtap_block_t block;
     bool ok;
 
-    g_assert(interface->id == self->interfaces->len);
     if (state.encap == WTAP_ENCAP_UNKNOWN) {
         g_set_error(error, EC_SINK_ERROR, EC_SINK_ERROR_FORMAT,
                     "%s has link type %d, which wiretap doesn't know: leave it out", interface->name,
@@ -145,6 +158,37 @@ static bool pcapng_interface(struct ec_sink *sink, const struct ec_sink_interfac
     wtap_block_unref(block);
     g_array_append_val(self->interfaces, state);
     return ok;
+}
+
+static bool pcapng_interface(struct ec_sink *sink, const struct ec_sink_interface *interface, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    unsigned number = self->interfaces->len;
+
+    g_assert(interface->id == self->numbers->len);
+    g_array_append_val(self->numbers, number);
+    return pcapng_add_interface(self, interface, error);
+}
+
+static bool pcapng_add_own(struct pcapng_sink *self, enum own_interface own, GError **error)
+{
+    if (self->own[own] >= 0)
+        return true;
+    self->own[own] = (int)self->interfaces->len;
+    return pcapng_add_interface(self, &own_interfaces[own], error);
+}
+
+static struct interface_state *pcapng_get_state(struct pcapng_sink *self, unsigned number)
+{
+    g_assert(number < self->interfaces->len);
+    return &g_array_index(self->interfaces, struct interface_state, number);
+}
+
+/* The session's interface, as the file numbers it. */
+static unsigned pcapng_get_number(struct pcapng_sink *self, unsigned interface)
+{
+    g_assert(interface < self->numbers->len);
+    return g_array_index(self->numbers, unsigned, interface);
 }
 
 static bool pcapng_secret(struct ec_sink *sink, const struct ec_secret *secret, GError **error)
@@ -163,24 +207,59 @@ static bool pcapng_secret(struct ec_sink *sink, const struct ec_secret *secret, 
     return true;
 }
 
-static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
+/* `packet->interface`: the file's number of it. */
+static bool pcapng_write_packet(struct pcapng_sink *self, const struct ec_sink_packet *packet, struct ec_label *label,
+                                GError **error)
 {
-    struct pcapng_sink *self = pcapng_from_sink(sink);
+    struct interface_state *state = pcapng_get_state(self, packet->interface);
     uint32_t caplen = MIN(packet->caplen, EC_SNAPLEN_MAX);
-    struct interface_state *state;
-    struct ec_label *label;
 
-    g_assert(packet->interface < self->interfaces->len);
-    state = &g_array_index(self->interfaces, struct interface_state, packet->interface);
-    label = ec_label_cache_get(self->labels, packet, self->blocks);
-    if (self->blocks->len && !pcapng_add_blocks(self, error))
-        return false;
-    if (!pcapng_add_secrets(self, error))
-        return false;
     if (!ec_encoder_add_packet(self->encoder, packet, caplen, state->encap, label, error))
         return false;
     state->delivered++;
     return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
+}
+
+static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    struct ec_sink_packet view = *packet;
+    struct ec_label *label;
+
+    view.interface = pcapng_get_number(self, packet->interface);
+    label = ec_label_cache_get(self->labels, packet, self->blocks);
+    if (self->blocks->len && !pcapng_add_blocks(self, error))
+        return false;
+    return pcapng_add_secrets(self, error) && pcapng_write_packet(self, &view, label, error);
+}
+
+/* A message as a packet of one of our interfaces. `remark`: goes into its comment. */
+static bool pcapng_write_own(struct pcapng_sink *self, enum own_interface own, struct ec_sink_packet *packet,
+                             const char *remark, GError **error)
+{
+    struct ec_label label;
+    bool ok;
+
+    if (!pcapng_add_own(self, own, error))
+        return false;
+    packet->interface = (unsigned)self->own[own];
+    ec_label_init_message(&label, packet->owner, packet->direction, self->comments, remark);
+    ok = pcapng_write_packet(self, packet, &label, error);
+    ec_label_clear(&label);
+    return ok;
+}
+
+static bool pcapng_statement(struct ec_sink *sink, const struct ec_sink_statement *statement, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    g_autofree char *remark = ec_exported_pdu_format_remark(statement);
+    struct ec_sink_packet packet = {.time = statement->time, .direction = EC_DIRECTION_IN, .owner = statement->owner};
+
+    g_byte_array_set_size(self->pdu, 0);
+    ec_exported_pdu_append_statement(self->pdu, statement);
+    packet.data = self->pdu->data;
+    packet.len = packet.caplen = self->pdu->len;
+    return pcapng_write_own(self, OWN_PDU, &packet, remark, error);
 }
 
 /* "name=value" of every counter, in the order of the struct. */
@@ -237,6 +316,32 @@ static bool is_told(struct interface_state *state, const struct ec_interface_sta
     return told;
 }
 
+static bool pcapng_tell(struct pcapng_sink *self, const struct ec_interface_statistics *now, const char *comment,
+                        GError **error)
+{
+    struct interface_state *state = pcapng_get_state(self, now->interface);
+
+    if (is_told(state, now) && !comment)
+        return true;
+    ec_block_append_statistics(self->blocks, now, state->delivered, comment);
+    return pcapng_add_blocks(self, error);
+}
+
+/* Where there are messages alone, their interface's block says how many were lost. */
+static bool pcapng_tell_messages(struct pcapng_sink *self, const struct ec_statistics *total, const char *comment,
+                                 GError **error)
+{
+    struct ec_interface_statistics now = {
+        .interface = (unsigned)self->own[OWN_PDU],
+        .start = self->start,
+        .now = (uint64_t)g_get_real_time() * 1000,
+        .received = total->messages,
+        .dropped = total->drop_message_ring + total->drop_message_invalid,
+    };
+
+    return self->own[OWN_PDU] < 0 || pcapng_tell(self, &now, comment, error);
+}
+
 /* The first interface's block carries the comment. What has not changed is not written again: an
  * idle capture doesn't grow. */
 static bool pcapng_statistics(struct ec_sink *sink, const struct ec_statistics *total,
@@ -246,16 +351,13 @@ static bool pcapng_statistics(struct ec_sink *sink, const struct ec_statistics *
     g_autofree char *comment = memcmp(&self->told, total, sizeof(*total)) ? statistics_format(total) : NULL;
 
     self->told = *total;
+    if (n_interfaces == 0 && !pcapng_tell_messages(self, total, comment, error))
+        return false;
     for (unsigned i = 0; i < n_interfaces; i++) {
-        const char *text = i == 0 ? comment : NULL;
-        struct interface_state *state;
+        struct ec_interface_statistics now = interfaces[i];
 
-        g_assert(interfaces[i].interface < self->interfaces->len);
-        state = &g_array_index(self->interfaces, struct interface_state, interfaces[i].interface);
-        if (is_told(state, &interfaces[i]) && !text)
-            continue;
-        ec_block_append_statistics(self->blocks, &interfaces[i], state->delivered, text);
-        if (!pcapng_add_blocks(self, error))
+        now.interface = pcapng_get_number(self, now.interface);
+        if (!pcapng_tell(self, &now, i == 0 ? comment : NULL, error))
             return false;
     }
     return !self->encoder || !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
@@ -295,7 +397,9 @@ static void pcapng_free(struct ec_sink *sink)
     ec_output_free(self->output);
     wtap_block_array_free(self->sections);
     g_array_unref(self->interfaces);
+    g_array_unref(self->numbers);
     g_byte_array_unref(self->blocks);
+    g_byte_array_unref(self->pdu);
     g_free(self);
 }
 
@@ -309,6 +413,7 @@ static const struct ec_sink_ops pcapng_ops = {
     .interface = pcapng_interface,
     .secret = pcapng_secret,
     .packet = pcapng_packet,
+    .statement = pcapng_statement,
     .statistics = pcapng_statistics,
     .flush = pcapng_flush,
     .close = pcapng_close,
@@ -347,8 +452,17 @@ struct ec_sink *ec_pcapng_sink_new(int fd, const struct ec_pcapng_config *config
     self->output = g_steal_pointer(&output);
     self->sections = sections_new(config);
     self->labels = ec_label_cache_new(config->comments, ec_output_is_file(self->output));
+    self->comments = config->comments;
+    self->start = (uint64_t)g_get_real_time() * 1000;
     self->interfaces = g_array_new(FALSE, FALSE, sizeof(struct interface_state));
+    self->numbers = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    self->pdu = g_byte_array_new();
+    for (int i = 0; i < OWN_MAX; i++)
+        self->own[i] = -1;
     /* Reserved, so that it doesn't move and leave a copy of secrets behind. */
     self->blocks = g_byte_array_sized_new(2 * EC_BLOCK_SECRETS_MAX);
-    return &self->sink;
+    if (!config->no_packets || pcapng_add_own(self, OWN_PDU, error))
+        return &self->sink;
+    pcapng_free(&self->sink);
+    return NULL;
 }

@@ -547,6 +547,45 @@ static void packet_to_pipe_has_no_process_block(void **state)
     ASSERT_TYPES(fixture->path, SECTION, INTERFACE, EC_BLOCK_ENHANCED_PACKET);
 }
 
+/* Both dissectors get the text, beside an interface that came first. */
+static void statement_sql_is_dissected_by_tshark(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ec_sink_statement statement = {
+        .sql = EC_SQL_POSTGRES,
+        .time = START + 1500000,
+        .started = START,
+        .owner = &curl,
+        .user = "a b",
+        .text = "select 1",
+        .len = 8,
+        .full_len = 8,
+        .has_rows = true,
+        .rows = 1,
+    };
+
+    CALL(fixture, interface, &eth0);
+    CALL(fixture, statement, &statement);
+    statement.sql = EC_SQL_MYSQL;
+    statement.has_rows = false;
+    statement.has_error = true;
+    statement.error = 1064;
+    statement.error_text = "no\nsyntax";
+    statement.connection = 7;
+    CALL(fixture, statement, &statement);
+    CALL(fixture, interface, &tun0);
+    finish(fixture);
+    ASSERT_TYPES(fixture->path, SECTION, INTERFACE, INTERFACE, EC_BLOCK_ENHANCED_PACKET, EC_BLOCK_ENHANCED_PACKET,
+                 INTERFACE);
+    g_autofree char *output =
+        tshark_read(fixture->path, "-T fields -e frame.interface_name -e pgsql.query -e mysql.query -e frame.comment");
+    g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
+    assert_string_equal(lines[0], "ecapture-pdu\tselect 1\t\tpid=1234 tid=1235 comm=curl uid=1000 user=a\\x20b "
+                                  "duration=0.001500 rows=1");
+    assert_true(g_str_has_prefix(lines[1], "ecapture-pdu\t\tselect 1\t"));
+    assert_non_null(strstr(lines[1], "conn=7 duration=0.001500 error=1064 no"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -560,6 +599,7 @@ int main(void)
         TEST(close_without_interface_leaves_a_readable_file),
         TEST(packet_owner_shows_in_tshark),
         TEST(packet_options_disturb_no_reader),
+        TEST(statement_sql_is_dissected_by_tshark),
         TEST(packet_process_shows_in_tshark_4_6),
         TEST(packet_repeated_is_the_same_block),
         TEST(packet_lengths_survive),

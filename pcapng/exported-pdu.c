@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "exported-pdu.h"
+
+#include <string.h>
+
+enum tag {
+    TAG_END = 0,
+    TAG_TABLE_NAME = 14,       /* EXP_PDU_TAG_DISSECTOR_TABLE_NAME */
+    TAG_SOURCE_PORT = 25,      /* EXP_PDU_TAG_SRC_PORT */
+    TAG_DESTINATION_PORT = 26, /* EXP_PDU_TAG_DST_PORT */
+    TAG_TABLE_VALUE = 32,      /* EXP_PDU_TAG_DISSECTOR_TABLE_NAME_NUM_VAL */
+};
+
+enum { MYSQL_PORT = 3306, POSTGRES_PORT = 5432 };
+/* Tags, and the longest head of a message. */
+#define OVERHEAD_MAX 64u
+/* The command byte of a MySQL text query: include/mysql/.../protocol_text.html, COM_QUERY */
+#define MYSQL_COM_QUERY 3
+
+static void append_u16(GByteArray *pdu, uint16_t value)
+{
+    const uint16_t big = GUINT16_TO_BE(value);
+
+    g_byte_array_append(pdu, (const guint8 *)&big, sizeof(big));
+}
+
+static void append_u32(GByteArray *pdu, uint32_t value)
+{
+    const uint32_t big = GUINT32_TO_BE(value);
+
+    g_byte_array_append(pdu, (const guint8 *)&big, sizeof(big));
+}
+
+static void append_number_tag(GByteArray *pdu, enum tag tag, uint32_t value)
+{
+    append_u16(pdu, (uint16_t)tag);
+    append_u16(pdu, sizeof(value));
+    append_u32(pdu, value);
+}
+
+void ec_exported_pdu_append_tags(GByteArray *pdu, uint16_t tcp_port)
+{
+    static const char table[8] = "tcp.port";
+
+    append_u16(pdu, TAG_TABLE_NAME);
+    append_u16(pdu, sizeof(table));
+    g_byte_array_append(pdu, (const guint8 *)table, sizeof(table));
+    append_number_tag(pdu, TAG_TABLE_VALUE, tcp_port);
+    /* From the client: the dissectors tell requests by the port that they go to. */
+    append_number_tag(pdu, TAG_SOURCE_PORT, 0);
+    append_number_tag(pdu, TAG_DESTINATION_PORT, tcp_port);
+    append_u16(pdu, TAG_END);
+    append_u16(pdu, 0);
+}
+
+static void append_mysql(GByteArray *pdu, const char *text, uint32_t len)
+{
+    /* Packet: 3-byte length, little-endian, of what follows the sequence number. */
+    const guint8 head[] = {(guint8)(len + 1), (guint8)((len + 1) >> 8), (guint8)((len + 1) >> 16), 0, MYSQL_COM_QUERY};
+
+    ec_exported_pdu_append_tags(pdu, MYSQL_PORT);
+    g_byte_array_append(pdu, head, sizeof(head));
+    g_byte_array_append(pdu, (const guint8 *)text, len);
+}
+
+static void append_postgres(GByteArray *pdu, const char *text, uint32_t len)
+{
+    ec_exported_pdu_append_tags(pdu, POSTGRES_PORT);
+    g_byte_array_append(pdu, (const guint8 *)"Q", 1);
+    append_u32(pdu, len + 5); /* itself and the text's NUL included */
+    g_byte_array_append(pdu, (const guint8 *)text, len);
+    g_byte_array_append(pdu, (const guint8 *)"", 1);
+}
+
+void ec_exported_pdu_append_statement(GByteArray *pdu, const struct ec_sink_statement *statement)
+{
+    const uint32_t len = (uint32_t)MIN(statement->len, EC_SNAPLEN_MAX - OVERHEAD_MAX);
+
+    if (statement->sql == EC_SQL_POSTGRES)
+        append_postgres(pdu, statement->text, len);
+    else
+        append_mysql(pdu, statement->text, len);
+}
+
+static void append_name(GString *text, const char *key, const char *name)
+{
+    if (!name)
+        return;
+    g_string_append_printf(text, " %s=", key);
+    for (; *name; name++) {
+        if (*name > 0x20 && *name < 0x7f && *name != '\\')
+            g_string_append_c(text, *name);
+        else
+            g_string_append_printf(text, "\\x%02x", (unsigned char)*name);
+    }
+}
+
+char *ec_exported_pdu_format_remark(const struct ec_sink_statement *statement)
+{
+    const uint64_t duration = statement->time - statement->started;
+    const size_t whole = MIN(statement->len, EC_SNAPLEN_MAX - OVERHEAD_MAX);
+    GString *text = g_string_new(NULL);
+
+    append_name(text, "user", statement->user);
+    append_name(text, "db", statement->database);
+    if (statement->connection)
+        g_string_append_printf(text, " conn=%" G_GUINT64_FORMAT, statement->connection);
+    g_string_append_printf(text, " duration=%" G_GUINT64_FORMAT ".%06u", duration / G_GUINT64_CONSTANT(1000000000),
+                           (unsigned)(duration / 1000 % 1000000));
+    if (statement->has_rows)
+        g_string_append_printf(text, " rows=%" G_GUINT64_FORMAT, statement->rows);
+    if (statement->full_len > whole)
+        g_string_append_printf(text, " cut=%" G_GUINT64_FORMAT, statement->full_len);
+    if (statement->has_error)
+        g_string_append(text, " error=");
+    if (statement->has_error && statement->error)
+        g_string_append_printf(text, "%u ", statement->error);
+    if (statement->has_error && statement->error_text) {
+        g_autofree char *valid = g_utf8_make_valid(statement->error_text, -1);
+
+        g_string_append(text, valid);
+    }
+    g_string_erase(text, 0, 1);
+    return g_string_free(text, FALSE);
+}
