@@ -18,6 +18,7 @@
 
 #include "elf-image.h"
 #include "label-reference.h"
+#include "probe-place.h"
 #include "random-place.h"
 
 #include <elf.h>
@@ -26,8 +27,7 @@
 G_DEFINE_QUARK(ec - hook - error - quark, ec_hook_error)
 
 enum {
-    LABELS_MIN = 4,        /* that must agree on the function */
-    PROBE_SEARCH_LEN = 64, /* bytes behind the entry in which a cheap instruction is looked for */
+    LABELS_MIN = 4, /* that must agree on the function */
 };
 
 #define BIT(label) (1u << (label))
@@ -251,106 +251,6 @@ static bool random_find(struct finder *finder, GError **error)
     return ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, error);
 }
 
-/* Instructions that x86-64 kernels emulate, at 1 us instead of the 13 us of a single step: push, nop, 5-byte nop,
- * jumps (arch/x86/kernel/uprobes.c, push_setup_xol_ops and branch_setup_xol_ops; KERNEL-FACTS). */
-static bool is_cheap(const struct finder *finder, const struct ec_insn *insn)
-{
-    uint8_t bytes[EC_INSN_LEN] = {};
-    uint64_t offset = 0;
-    if (!ec_elf_image_get_offset(finder->image, insn->address, &offset) ||
-        ec_elf_image_read(finder->image, offset, bytes, insn->length) != insn->length)
-        return false;
-    switch (insn->length) {
-    case 1:
-        return bytes[0] == 0x90 || (bytes[0] >= 0x50 && bytes[0] <= 0x57);
-    case 2:
-        return (bytes[0] == 0x41 && bytes[1] >= 0x50 && bytes[1] <= 0x57) || bytes[0] == 0xeb ||
-               (bytes[0] >= 0x70 && bytes[0] <= 0x7f);
-    case 5:
-        return bytes[0] == 0xe9 || memcmp(bytes, "\x0f\x1f\x44\x00\x00", 5) == 0;
-    case 6:
-        return bytes[0] == 0x0f && bytes[1] >= 0x80 && bytes[1] <= 0x8f;
-    default:
-        return false;
-    }
-}
-
-struct target_search {
-    uint64_t entry;
-    uint64_t first; /* lowest address behind the entry that some jump goes to */
-};
-
-static void target_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
-{
-    struct target_search *search = data;
-    (void)state;
-    if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target > search->entry)
-        search->first = MIN(search->first, insn->target);
-}
-
-static bool holds_argument(const struct ec_state *state, int8_t reg, int argument)
-{
-    const struct ec_value *value = &state->registers[reg];
-    return value->kind == EC_VALUE_ARG && value->pointer == argument && value->offset == 0;
-}
-
-/* The registers that hold the four arguments; false if one is in none. */
-static bool arguments_locate(const struct ec_machine *machine, const struct ec_state *state,
-                             uint8_t ret_registers[EC_HOOK_ARGUMENTS])
-{
-    for (int argument = 0; argument < EC_HOOK_ARGUMENTS; argument++) {
-        int8_t reg = machine->args[argument];
-        for (int8_t other = 0; !holds_argument(state, reg, argument); other++) {
-            if (other == 16)
-                return false;
-            reg = other;
-        }
-        ret_registers[argument] = reg;
-    }
-    return true;
-}
-
-/* True if control reaches the next instruction and what the arguments point to is still as it was. */
-static bool can_pass(const struct ec_machine *machine, const struct ec_insn *insn)
-{
-    bool on_stack = insn->base == machine->stack || insn->base == machine->frame;
-    return insn->op < EC_OP_CALL && (!insn->stores || on_stack);
-}
-
-struct probe {
-    uint64_t address;
-    uint8_t registers[EC_HOOK_ARGUMENTS];
-};
-
-/* The function's entry, or the first cheap instruction that every call passes exactly once with all arguments still
- * in registers. OpenSSL 3's ssl_log_secret is a shuffle of registers and a jump: the jump is such a place. */
-static struct probe probe_find(const struct finder *finder)
-{
-    const struct ec_machine *machine = ec_code_get_machine(finder->code);
-    struct target_search targets = {finder->function, UINT64_MAX};
-    struct probe probe = {.address = finder->function};
-    struct ec_state state;
-    ec_state_init_entry(&state, machine);
-    arguments_locate(machine, &state, probe.registers);
-    if (machine->elf_machine != EM_X86_64 ||
-        !ec_flow_run(finder->code, finder->function, &state, EC_JOIN_MUST, target_visit, &targets))
-        return probe;
-    struct probe found = probe;
-    for (uint64_t at = finder->function; at - finder->function < PROBE_SEARCH_LEN && at < targets.first;) {
-        struct ec_insn insn;
-        if (!ec_code_read(finder->code, at, &insn) || !arguments_locate(machine, &state, found.registers))
-            break;
-        found.address = at;
-        if (is_cheap(finder, &insn))
-            return found;
-        if (!can_pass(machine, &insn))
-            break;
-        ec_state_step(&state, machine, &insn, EC_JOIN_MUST);
-        at += insn.length;
-    }
-    return probe;
-}
-
 static enum ec_library_kind kind_get(const struct finder *finder, const char *version)
 {
     struct symbol_match match;
@@ -398,7 +298,9 @@ static struct ec_elf_image *debug_open(const struct ec_elf_image *image, int deb
 /* All that the code of the function itself tells. */
 static bool point_fill(const struct finder *finder, struct ec_hook_point *point)
 {
-    struct probe probe = probe_find(finder);
+    struct ec_probe_place probe;
+    ec_probe_place_find(finder->image, finder->code, finder->function, EC_HOOK_ARGUMENTS, EC_ARGUMENTS_MAY_MOVE,
+                        &probe);
     memcpy(point->registers, probe.registers, sizeof(point->registers));
     point->random_indirect = finder->random.indirect;
     point->random_pointer_offset = finder->random.pointer;
