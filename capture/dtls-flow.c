@@ -94,4 +94,5 @@ static void read_segment(struct ec_flow *flow, enum ec_side side, const struct e
     step->last = step->labels != 0;
 }
 
-const struct ec_flow_rules ec_dtls_flow_rules = {EC_TRANSPORT_UDP, begins, continues, open_flow, read_segment};
+const struct ec_flow_rules ec_dtls_flow_rules = {EC_TRANSPORT_UDP, begins,       continues,
+                                                 open_flow,        read_segment, ec_proof_read_dtls};

@@ -6,13 +6,12 @@
  * the secrets; it calls the rules with each packet once, in order.
  */
 #include "keylog.h"
+#include "proof.h"
 #include "segment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum ec_side { EC_SIDE_CLIENT, EC_SIDE_SERVER };
 
 /* What one packet needs and what it tells. */
 struct ec_flow_step {
@@ -29,9 +28,13 @@ struct ec_flow {
     struct ec_endpoint client, server;
     uint8_t client_random[EC_RANDOM_LEN]; /* if has_random */
     bool has_random;
-    bool greeted;     /* handshake.c has counted it */
-    bool missed;      /* a packet went out without its secret */
-    uint16_t version; /* the server has answered, by this version of TLS or DTLS; 0 before */
+    bool greeted;           /* handshake.c has counted it */
+    bool missed;            /* a packet went out without its secret */
+    bool settled;           /* the last packet that needs a secret has gone out: it stays for its proof alone */
+    unsigned rank;          /* how much `reason` explains */
+    const char *reason;     /* why, if that was told; borrowed */
+    char comm[EC_COMM_LEN]; /* in which process; "" if it has none */
+    uint16_t version;       /* the server has answered, by this version of TLS or DTLS; 0 before */
 };
 
 struct ec_flow_rules {
@@ -44,5 +47,7 @@ struct ec_flow_rules {
     struct ec_flow *(*open)(const struct ec_segment *segment);
     /* Reads a segment of the flow; *step is zeroed. */
     void (*read)(struct ec_flow *flow, enum ec_side side, const struct ec_segment *segment, struct ec_flow_step *step);
+    /* Likewise, for --verify. */
+    void (*prove)(ec_proof *proof, enum ec_side side, const struct ec_segment *segment);
 };
 extern const struct ec_flow_rules ec_tls_flow_rules, ec_quic_flow_rules, ec_dtls_flow_rules;

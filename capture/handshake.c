@@ -10,6 +10,8 @@
 #define LEDGERS_MAX 16384
 /* (label, random) pairs remembered to let each secret pass once. */
 #define SECRETS_REMEMBERED (1u << 18)
+static const char reason_late[] = "the secret came too late";
+static const char reason_broken_off[] = "it was broken off, or the capture ended, before its secrets were needed";
 /* How long a secret whose ClientHello was seen waits for its packet; ns. */
 #define GRACE_NS 200000000ull
 
@@ -19,6 +21,10 @@ struct ledger {
     unsigned got, missed; /* bits of labels */
     bool hello;           /* its ClientHello was seen */
     GArray *pending;      /* of struct ec_secret */
+    ec_proof *proof;      /* NULL: not wanted, or done */
+    enum ec_proof_state proof_state;
+    const char *reason; /* for which it was counted as a miss; NULL: it was not */
+    char comm[EC_COMM_LEN];
 };
 
 struct waiting {
@@ -33,7 +39,9 @@ struct ec_handshakes {
     GQueue ledger_order; /* struct ledger *, oldest first */
     GQueue waiting;      /* struct waiting *, in order of arrival */
     ec_secret_set *seen;
+    bool verify;
     struct ec_handshake_counts counts;
+    ec_misses *misses;
 };
 
 static guint hash_bytes(guint hash, const void *data, size_t len)
@@ -88,16 +96,19 @@ static void ledger_free(gpointer data)
 
     explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
     g_array_unref(ledger->pending);
+    ec_proof_free(ledger->proof);
     g_free(ledger);
 }
 
-ec_handshakes *ec_handshakes_new(void)
+ec_handshakes *ec_handshakes_new(bool verify)
 {
     ec_handshakes *handshakes = g_new0(ec_handshakes, 1);
 
+    handshakes->verify = verify;
     handshakes->flows = g_hash_table_new_full(hash_flow, equal_flow, g_free, NULL);
     handshakes->ledgers = g_hash_table_new_full(hash_random, equal_random, NULL, ledger_free);
     handshakes->seen = ec_secret_set_new(SECRETS_REMEMBERED);
+    handshakes->misses = ec_misses_new();
     return handshakes;
 }
 
@@ -111,6 +122,7 @@ void ec_handshakes_free(ec_handshakes *handshakes)
     g_queue_clear(&handshakes->ledger_order);
     g_queue_clear_full(&handshakes->waiting, g_free);
     ec_secret_set_free(handshakes->seen);
+    ec_misses_free(handshakes->misses);
     g_free(handshakes);
 }
 
@@ -143,6 +155,15 @@ static struct ledger *ledger_add(ec_handshakes *handshakes, const uint8_t *clien
     return ledger;
 }
 
+/* A secret that came too late explains more than that it did not come in time. */
+static void ledger_explain_late(ec_handshakes *handshakes, struct ledger *ledger)
+{
+    if (!ledger->reason || ledger->reason == reason_late)
+        return;
+    ec_misses_move(handshakes->misses, ledger->reason, reason_late, ledger->comm);
+    ledger->reason = reason_late;
+}
+
 enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time)
 {
     enum ec_secret_label label = ec_secret_label_parse(secret->label);
@@ -156,20 +177,63 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
     ledger = ledger_add(handshakes, secret->client_random);
     ledger->got |= 1u << label;
     g_array_append_vals(ledger->pending, secret, 1);
+    if (ledger->proof)
+        ec_proof_add_secret(ledger->proof, secret);
     waiting = g_new(struct waiting, 1);
     memcpy(waiting->client_random, secret->client_random, EC_RANDOM_LEN);
     waiting->time = time;
     g_queue_push_tail(&handshakes->waiting, waiting);
-    return ledger->missed & (1u << label) ? EC_SECRET_LATE : EC_SECRET_KEPT;
+    if (!(ledger->missed & (1u << label)))
+        return EC_SECRET_KEPT;
+    ledger_explain_late(handshakes, ledger);
+    return EC_SECRET_LATE;
 }
 
-/* `complete`: the last packet that needs a secret has gone out. */
-static void flow_remove(ec_handshakes *handshakes, struct ec_flow *flow, bool complete)
+/* Whether the secrets were tried and with what result, as far as that is known by now. */
+static enum ec_proof_state get_proof_state(const ec_handshakes *handshakes, const struct ec_flow *flow)
 {
-    if (complete && !flow->missed)
-        handshakes->counts.with_secrets++;
-    else if (complete || flow->version != 0)
-        handshakes->counts.without_secrets++;
+    struct ledger *ledger = flow->has_random ? ledger_get(handshakes, flow->client_random) : NULL;
+
+    if (!ledger || !handshakes->verify)
+        return EC_PROOF_UNCHECKED;
+    if (ledger->proof)
+        ledger->proof_state = ec_proof_get_state(ledger->proof);
+    if (ledger->proof_state != EC_PROOF_OPEN)
+        g_clear_pointer(&ledger->proof, ec_proof_free);
+    return ledger->proof_state;
+}
+
+static void count_proof(ec_handshakes *handshakes, const struct ec_flow *flow)
+{
+    enum ec_proof_state state = get_proof_state(handshakes, flow);
+
+    handshakes->counts.verified += state == EC_PROOF_VERIFIED;
+    handshakes->counts.wrong += state == EC_PROOF_WRONG;
+}
+
+static void count_without(ec_handshakes *handshakes, const struct ec_flow *flow)
+{
+    struct ledger *ledger = flow->has_random ? ledger_get(handshakes, flow->client_random) : NULL;
+    const char *reason = flow->reason ? flow->reason : reason_broken_off;
+    /* It may have come between the packet that missed it and the handshake's last one. */
+    bool late = flow->missed && ledger && ledger->missed & ledger->got;
+
+    if (late)
+        reason = reason_late;
+    handshakes->counts.without_secrets++;
+    ec_misses_add(handshakes->misses, reason, flow->comm);
+    if (!ledger || !flow->missed)
+        return;
+    ledger->reason = reason;
+    memcpy(ledger->comm, flow->comm, sizeof(ledger->comm));
+}
+
+static void flow_remove(ec_handshakes *handshakes, struct ec_flow *flow)
+{
+    if (!flow->settled && flow->version != 0)
+        count_without(handshakes, flow);
+    else if (flow->settled && !flow->missed)
+        count_proof(handshakes, flow);
     g_queue_remove(&handshakes->flow_order, flow);
     g_hash_table_remove(handshakes->flows, flow);
 }
@@ -196,10 +260,10 @@ static struct ec_flow *flow_open(ec_handshakes *handshakes, const struct ec_segm
         /* A QUIC Retry: another connection ID, the same handshake. */
         flow->greeted =
             old->greeted && flow->has_random && !memcmp(flow->client_random, old->client_random, EC_RANDOM_LEN);
-        flow_remove(handshakes, old, false);
+        flow_remove(handshakes, old);
     }
     while (g_queue_get_length(&handshakes->flow_order) >= FLOWS_MAX)
-        flow_remove(handshakes, g_queue_peek_head(&handshakes->flow_order), false);
+        flow_remove(handshakes, g_queue_peek_head(&handshakes->flow_order));
     flow->rules = rules;
     flow->client = segment->source;
     flow->server = segment->destination;
@@ -211,11 +275,37 @@ static struct ec_flow *flow_open(ec_handshakes *handshakes, const struct ec_segm
 /* Once its random is known, its secrets are worth waiting for. */
 static void flow_greet(ec_handshakes *handshakes, struct ec_flow *flow)
 {
+    struct ledger *ledger;
+
     if (flow->greeted || !flow->has_random)
         return;
     flow->greeted = true;
     handshakes->counts.seen++;
-    ledger_add(handshakes, flow->client_random)->hello = true;
+    ledger = ledger_add(handshakes, flow->client_random);
+    ledger->hello = true;
+    if (!handshakes->verify || ledger->proof || ledger->proof_state != EC_PROOF_OPEN)
+        return;
+    ledger->proof = ec_proof_new();
+    for (guint i = 0; i < ledger->pending->len; i++)
+        ec_proof_add_secret(ledger->proof, &g_array_index(ledger->pending, struct ec_secret, i));
+}
+
+/* A segment of a flow whose secrets may be tried. */
+static void flow_prove(ec_handshakes *handshakes, const struct ec_flow *flow, const struct ec_segment *segment)
+{
+    struct ledger *ledger = handshakes->verify && flow->has_random ? ledger_get(handshakes, flow->client_random) : NULL;
+    enum ec_side side = ec_endpoint_equal(&segment->source, &flow->client) ? EC_SIDE_CLIENT : EC_SIDE_SERVER;
+
+    if (ledger && ledger->proof)
+        flow->rules->prove(ledger->proof, side, segment);
+}
+
+/* All secrets have gone out: only the records to try them on are missing. */
+static void flow_finish_proof(ec_handshakes *handshakes, struct ec_flow *flow, const struct ec_segment *segment)
+{
+    flow_prove(handshakes, flow, segment);
+    if (get_proof_state(handshakes, flow) != EC_PROOF_OPEN || (segment->flags & (EC_TCP_FIN | EC_TCP_RST)))
+        flow_remove(handshakes, flow);
 }
 
 /* By which a new flow begins; a flow that is there keeps its own. RFC 9443: a QUIC long header has the top bit set. */
@@ -237,11 +327,16 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
         flow = flow_open(handshakes, segment, rules, flow);
     if (!flow)
         return;
+    if (flow->settled) {
+        flow_finish_proof(handshakes, flow, segment);
+        return;
+    }
     flow->rules->read(flow, ec_endpoint_equal(&segment->source, &flow->client) ? EC_SIDE_CLIENT : EC_SIDE_SERVER,
                       segment, &step);
     flow_greet(handshakes, flow);
+    flow_prove(handshakes, flow, segment);
     if (step.over) {
-        flow_remove(handshakes, flow, false);
+        flow_remove(handshakes, flow);
         return;
     }
     ret_need->labels = step.labels;
@@ -258,6 +353,17 @@ unsigned ec_handshakes_get_missing(const ec_handshakes *handshakes, const struct
     return need->labels & ~(ledger ? ledger->got : 0);
 }
 
+void ec_need_blame(const struct ec_need *need, unsigned rank, const char *reason, const char *comm)
+{
+    struct ec_flow *flow = need->flow;
+
+    if (flow->reason && rank <= flow->rank)
+        return;
+    flow->rank = rank;
+    flow->reason = reason;
+    g_strlcpy(flow->comm, comm, sizeof(flow->comm));
+}
+
 void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need)
 {
     unsigned missing = ec_handshakes_get_missing(handshakes, need);
@@ -267,8 +373,15 @@ void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need)
     flow->missed |= missing != 0;
     if (ledger)
         ledger->missed |= missing;
-    if (need->last)
-        flow_remove(handshakes, flow, true);
+    if (!need->last)
+        return;
+    flow->settled = true;
+    if (flow->missed)
+        count_without(handshakes, flow);
+    else
+        handshakes->counts.with_secrets++;
+    if (flow->missed || get_proof_state(handshakes, flow) != EC_PROOF_OPEN)
+        flow_remove(handshakes, flow);
 }
 
 bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[static EC_RANDOM_LEN], ec_secret_fn fn,
@@ -303,6 +416,11 @@ bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn 
             return false;
     }
     return true;
+}
+
+const ec_misses *ec_handshakes_get_misses(const ec_handshakes *handshakes)
+{
+    return handshakes->misses;
 }
 
 void ec_handshakes_get_counts(const ec_handshakes *handshakes, struct ec_handshake_counts *ret_counts)

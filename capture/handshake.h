@@ -15,13 +15,15 @@
  * quic-flow.c says what QUIC needs. Packets are shown to it once each, in the order in which they go out.
  */
 #include "keylog.h"
+#include "miss.h"
 #include "segment.h"
 
 #include <glib.h>
 #include <stdbool.h>
 
 typedef struct ec_handshakes ec_handshakes;
-ec_handshakes *ec_handshakes_new(void);
+/* `verify`: tries the secrets out, on the connection's own records (proof.h). */
+ec_handshakes *ec_handshakes_new(bool verify);
 /* Wipes what key material is left. */
 void ec_handshakes_free(ec_handshakes *handshakes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_handshakes, ec_handshakes_free)
@@ -47,6 +49,10 @@ struct ec_need {
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need);
 /* Those of the needed labels that have not come: bits as in ec_need. */
 unsigned ec_handshakes_get_missing(const ec_handshakes *handshakes, const struct ec_need *need);
+/* Why this packet's missing secrets don't come. Of all that is told for a handshake, the first of the highest rank
+ * stands. `reason` must outlive the handshakes; `comm`: in which process, "" if none is known. Before
+ * ec_handshakes_settle(). */
+void ec_need_blame(const struct ec_need *need, unsigned rank, const char *reason, const char *comm);
 /* The packet goes out now, with what has come; what has not is late from here on. Once per need with labels. */
 void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need);
 
@@ -62,5 +68,8 @@ bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn 
 
 struct ec_handshake_counts {
     uint64_t seen, with_secrets, without_secrets;
+    uint64_t verified, wrong; /* of those with secrets; the rest was not, or could not be, checked */
 };
+/* Of those without secrets. Borrowed. */
+const ec_misses *ec_handshakes_get_misses(const ec_handshakes *handshakes);
 void ec_handshakes_get_counts(const ec_handshakes *handshakes, struct ec_handshake_counts *ret_counts);

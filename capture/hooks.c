@@ -294,6 +294,52 @@ bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid)
     return ec_hooked_set_contains(hooks->hooked, pid);
 }
 
+static enum ec_hook_state explain_library(const ec_hooks *hooks, const struct ec_library *library,
+                                          const char **ret_reason)
+{
+    *ret_reason = "its library is left to another module";
+    if (library->pending) {
+        *ret_reason = "its hook point was still being looked for";
+        return EC_HOOK_STATE_PENDING;
+    }
+    if (!(hooks->modules & 1u << library->module))
+        return EC_HOOK_STATE_LEFT;
+    *ret_reason = library->reason ? library->reason : "its library could not be hooked";
+    return EC_HOOK_STATE_REFUSED;
+}
+
+static bool process_lives(uint32_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%u", pid);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **ret_reason)
+{
+    bool hooked = ec_hooks_is_hooked(hooks, pid);
+    const struct ec_process *process = ec_target_list_get_process(hooks->targets, pid);
+    enum ec_hook_state best;
+
+    if (hooked) {
+        *ret_reason = "a hooked library gave none";
+        return EC_HOOK_STATE_HOOKED;
+    }
+    best = process_lives(pid) ? EC_HOOK_STATE_NONE : EC_HOOK_STATE_UNKNOWN;
+    *ret_reason =
+        best == EC_HOOK_STATE_NONE ? "no TLS library that is known here" : "it had ended too soon to be looked into";
+    for (guint i = 0; process && i < process->libraries->len; i++) {
+        const char *reason = NULL;
+        enum ec_hook_state state = explain_library(hooks, g_ptr_array_index(process->libraries, i), &reason);
+
+        if (state <= best)
+            continue;
+        best = state;
+        *ret_reason = reason;
+    }
+    return best;
+}
+
 unsigned ec_hooks_get_count(const ec_hooks *hooks)
 {
     return hooks->count;

@@ -25,5 +25,16 @@ const int *ec_hooks_get_fds(const ec_hooks *hooks);
 void ec_hooks_update(ec_hooks *hooks);
 /* Whether this process maps a hooked TLS library. */
 bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid);
+/* Why secrets of a process don't come; a later one explains more. */
+enum ec_hook_state {
+    EC_HOOK_STATE_UNKNOWN = 1, /* it has ended, or can't be looked into */
+    EC_HOOK_STATE_NONE,        /* no TLS library that is known here */
+    EC_HOOK_STATE_LEFT,        /* another module's library */
+    EC_HOOK_STATE_REFUSED,     /* it can't be hooked */
+    EC_HOOK_STATE_PENDING,     /* its hook point is being looked for */
+    EC_HOOK_STATE_HOOKED,
+};
+/* `*ret_reason`: that in words; lives as long as the hooks. */
+enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **ret_reason);
 /* Libraries hooked so far. */
 unsigned ec_hooks_get_count(const ec_hooks *hooks);

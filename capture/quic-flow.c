@@ -121,4 +121,5 @@ static void read_segment(struct ec_flow *flow, enum ec_side side, const struct e
     step->patient = (step->labels & EC_LABEL_BIT(CLIENT_TRAFFIC_0)) != 0;
 }
 
-const struct ec_flow_rules ec_quic_flow_rules = {EC_TRANSPORT_UDP, begins, continues, open_flow, read_segment};
+const struct ec_flow_rules ec_quic_flow_rules = {EC_TRANSPORT_UDP, begins,       continues,
+                                                 open_flow,        read_segment, ec_proof_read_quic};

@@ -229,6 +229,13 @@ static bool is_hooked(uint32_t pid, void *data)
     return ec_hooks_is_hooked(session->hooks, pid);
 }
 
+static unsigned explain(uint32_t pid, const char **ret_reason, void *data)
+{
+    ec_session *session = data;
+
+    return ec_hooks_explain(session->hooks, pid, ret_reason);
+}
+
 static bool open_stream(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
@@ -244,7 +251,9 @@ static bool open_stream(ec_session *session, GError **error)
         .filter_process = config->n_pids > 0 || config->filter_uid,
         .hold_ns = config->hold_ms * 1000000ull,
         .max_packets = config->max_packets,
+        .verify = config->verify,
         .is_hooked = is_hooked,
+        .explain = explain,
         .data = session,
     };
 
@@ -444,6 +453,11 @@ static void update_statistics(ec_session *session)
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total)
 {
     *ret_total = session->statistics;
+}
+
+char *ec_session_format_misses(const ec_session *session)
+{
+    return ec_stream_format_misses(session->stream);
 }
 
 static uint64_t count_losses(const struct ec_statistics *total)

@@ -30,6 +30,7 @@ struct ec_session_config {
     unsigned hold_ms;           /* longest wait of a packet for its secrets; 0: never hold */
     uint64_t max_packets;       /* stop after so many, messages included; 0: no limit */
     uint64_t max_seconds;       /* stop after so long; 0: no limit */
+    bool verify;                /* try secrets out on the records that they are for */
 };
 
 /* Defaults of the fields above; they equal those that --extcap-config declares. */
@@ -70,5 +71,7 @@ bool ec_session_run(ec_session *session, GError **error);
 /* The signal that ended ec_session_run(), if a process sent it; 0 if none did, and for the terminal's Ctrl-C, which the
  * child has got as well. */
 int ec_session_get_signal(const ec_session *session);
+/* Why handshakes have no secrets (miss.h); "" if all have. g_free. */
+char *ec_session_format_misses(const ec_session *session);
 /* Totals so far. */
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total);

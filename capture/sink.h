@@ -40,6 +40,8 @@ struct ec_statistics {
     uint64_t messages;       /* likewise: plaintext, commands, statements */
     uint64_t handshakes;     /* ClientHellos seen */
     uint64_t handshakes_with_secrets;
+    uint64_t handshakes_verified; /* of those with secrets: they opened the records that they are for (--verify) */
+    uint64_t handshakes_wrong;    /* likewise: did not */
     uint64_t handshakes_without_secrets; /* given up: deadline, or its owner has no hooked library */
     uint64_t secrets;                    /* handed to sinks */
     uint64_t late_secrets;               /* came after a packet that needed them had gone out */
@@ -60,6 +62,8 @@ struct ec_interface_statistics {
     uint64_t start, now; /* ns since the epoch */
     uint64_t received;   /* accepted by the filters */
     uint64_t dropped;    /* lost; the ring's loss can't be told per interface: stands at interface 0 */
+    const char
+        *remark; /* of the whole capture, at interface 0: why handshakes have no secrets (miss.h); NULL: all have */
 };
 
 /* A TLS connection whose plaintext is handed out. */

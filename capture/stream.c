@@ -104,7 +104,7 @@ ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
     g_array_set_clear_func(stream->interfaces, interface_clear);
     stream->misses = g_hash_table_new(g_direct_hash, g_direct_equal);
     stream->queue = ec_queue_new();
-    stream->handshakes = ec_handshakes_new();
+    stream->handshakes = ec_handshakes_new(config->verify);
     stream->owners = ec_owners_new(OWNERS_REMEMBERED);
     stream->tagged = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
     stream->epoch = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
@@ -513,6 +513,21 @@ static void give_statement(const struct ec_sink_statement *statement, void *data
     FOREACH_SINK(stream, statement, &view);
 }
 
+static void blame(const ec_stream *stream, const struct ec_owner *owner, const struct ec_owner *peer)
+{
+    const struct ec_owner *ends[] = {owner, peer};
+    const struct ec_need *need = &stream->head.need;
+    const char *reason = NULL;
+
+    ec_need_blame(need, 0, "its process is not known, or none of this machine", "");
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (!ends[i] || !(ends[i]->flags & EC_OWNER_MATCH))
+            continue;
+        unsigned rank = stream->config.explain(ends[i]->pid, &reason, stream->config.data);
+        ec_need_blame(need, rank, reason, ends[i]->comm);
+    }
+}
+
 static void write_head(ec_stream *stream)
 {
     const struct head *head = &stream->head;
@@ -530,6 +545,8 @@ static void write_head(ec_stream *stream)
     if ((packet->cookie && !view.owner) || (packet->peer_cookie && !view.peer))
         stream->statistics.unattributed++;
     if (head->need.labels) {
+        if (ec_handshakes_get_missing(stream->handshakes, &head->need))
+            blame(stream, view.owner, view.peer);
         ec_handshakes_settle(stream->handshakes, &head->need);
         ec_handshakes_take(stream->handshakes, head->need.client_random, give_secret, stream);
     }
@@ -656,7 +673,14 @@ void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret
     *ret_statistics = stream->statistics;
     ret_statistics->handshakes = counts.seen;
     ret_statistics->handshakes_with_secrets = counts.with_secrets;
+    ret_statistics->handshakes_verified = counts.verified;
+    ret_statistics->handshakes_wrong = counts.wrong;
     ret_statistics->handshakes_without_secrets = counts.without_secrets;
+}
+
+char *ec_stream_format_misses(const ec_stream *stream)
+{
+    return ec_misses_format(ec_handshakes_get_misses(stream->handshakes));
 }
 
 bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error)
@@ -664,6 +688,7 @@ bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GErr
     guint n = stream->interfaces->len;
     g_autofree struct ec_interface_statistics *interfaces = g_new0(struct ec_interface_statistics, n);
     uint64_t now = read_clock(CLOCK_BOOTTIME) + stream->epoch;
+    g_autofree char *misses = ec_stream_format_misses(stream);
 
     for (guint i = 0; i < n; i++) {
         const struct interface *interface = &g_array_index(stream->interfaces, struct interface, i);
@@ -672,7 +697,8 @@ bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GErr
                                                          .start = interface->start,
                                                          .now = now,
                                                          .received = interface->received,
-                                                         .dropped = i == 0 ? total->drop_ring + total->drop_read : 0};
+                                                         .dropped = i == 0 ? total->drop_ring + total->drop_read : 0,
+                                                         .remark = i == 0 && *misses ? misses : NULL};
     }
     FOREACH_SINK(stream, statistics, total, interfaces, n);
     return take_failure(stream, error);

@@ -25,8 +25,12 @@ struct ec_stream_config {
     uint64_t max_packets; /* messages count too; 0: no limit */
     int messages_fd;      /* of the ring buffer, borrowed */
     size_t messages_size; /* bytes; 0: there are no messages */
+    bool verify;          /* try secrets out: proof.h */
     /* Whether secrets of this process can be had, so that waiting for them makes sense. */
     bool (*is_hooked)(uint32_t pid, void *data);
+    /* Why there are none, or none came: a text that outlives the stream. The higher the result, the more it explains.
+     */
+    unsigned (*explain)(uint32_t pid, const char **ret_reason, void *data);
     void *data;
 };
 
@@ -55,6 +59,8 @@ bool ec_stream_has_unread(const ec_stream *stream);
 
 /* The stream's share of the totals; the kernel's counters are added by the caller. */
 void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret_statistics);
+/* Why handshakes have no secrets (miss.h); "" if all have. g_free. */
+char *ec_stream_format_misses(const ec_stream *stream);
 /* Hands `total` and the interfaces' statistics to the sinks. */
 bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error);
 /* Closes the sinks, all of them, also after an error; the first error is returned. */

@@ -675,13 +675,19 @@ static guint process_position(const ec_target_list *list, uint32_t pid)
     return low;
 }
 
-void ec_target_list_remove_process(ec_target_list *list, uint32_t pid)
+const struct ec_process *ec_target_list_get_process(const ec_target_list *list, uint32_t pid)
 {
     guint position = process_position(list, pid);
+    const struct ec_process *process =
+        position < list->processes->len ? g_ptr_array_index(list->processes, position) : NULL;
 
-    if (position < list->processes->len &&
-        ((const struct ec_process *)g_ptr_array_index(list->processes, position))->pid == pid)
-        g_ptr_array_remove_index(list->processes, position);
+    return process != NULL && process->pid == pid ? process : NULL;
+}
+
+void ec_target_list_remove_process(ec_target_list *list, uint32_t pid)
+{
+    if (ec_target_list_get_process(list, pid) != NULL)
+        g_ptr_array_remove_index(list->processes, process_position(list, pid));
 }
 
 static enum scan_result process_add(ec_target_list *list, uint32_t pid, const struct ec_process **ret_process)

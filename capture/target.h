@@ -63,6 +63,8 @@ void ec_target_list_free(ec_target_list *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_target_list, ec_target_list_free)
 GPtrArray *ec_target_list_get_processes(ec_target_list *list); /* of struct ec_process *, borrowed, by pid */
 GPtrArray *ec_target_list_get_libraries(ec_target_list *list); /* of struct ec_library *, borrowed, oldest first */
+/* NULL if it is not in the list. Borrowed until the process is added again or removed. */
+const struct ec_process *ec_target_list_get_process(const ec_target_list *list, uint32_t pid);
 /* Adds one process's libraries (a new mapping), or looks again at one that is in the list: pointers to its former
  * ec_process are then void. NULL if it maps none, has gone or can't be read: it is then not in the list. */
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);

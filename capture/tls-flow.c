@@ -121,4 +121,5 @@ static void read_segment(struct ec_flow *base, enum ec_side side, const struct e
     step->over = side == EC_SIDE_SERVER && base->version == 0 && (peek.seen & EC_TLS_ALERT);
 }
 
-const struct ec_flow_rules ec_tls_flow_rules = {EC_TRANSPORT_TCP, begins, continues, open_flow, read_segment};
+const struct ec_flow_rules ec_tls_flow_rules = {EC_TRANSPORT_TCP, begins,       continues,
+                                                open_flow,        read_segment, ec_proof_read_tls};

@@ -238,6 +238,22 @@ static bool set_comments(struct ec_options *options, const struct ec_option *opt
     return true;
 }
 
+static bool set_verify(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->verify = true;
+    return true;
+}
+
+static bool set_verify_extcap(struct ec_options *options, const struct ec_option *option, const char *value,
+                              GError **error)
+{
+    if (strcmp(value, "true") && strcmp(value, "false"))
+        return refuse(option, value, error);
+    options->verify = value[0] == 't';
+    return true;
+}
+
 static bool set_no_comments(struct ec_options *options, const struct ec_option *option, const char *value,
                             GError **error)
 {
@@ -423,6 +439,28 @@ const struct ec_option ec_option_table[] = {
                         .min = 0,
                         .max = 60000,
                         .set = set_hold},
+    [EC_OPTION_VERIFY] = {.id = EC_OPTION_VERIFY,
+                          .name = "verify",
+                          .type = EC_OPTION_TYPE_FLAG,
+                          .fronts = EC_FRONT_CLI,
+                          .group = EC_GROUP_PACKETS,
+                          .display = "Verify secrets",
+                          .tooltip = "Decrypt the first encrypted record of each direction with the secrets that were "
+                                     "found, and count for how many handshakes that works",
+                          .set = set_verify},
+    [EC_OPTION_VERIFY_EXTCAP] =
+        {.id = EC_OPTION_VERIFY_EXTCAP,
+         .name = "verify",
+         .type = EC_OPTION_TYPE_BOOLEAN,
+         .fronts = EC_FRONT_EXTCAP,
+         .group = EC_GROUP_PACKETS,
+         .value_name = "true|false",
+         .default_text = "false",
+         .display = "Verify secrets",
+         .tooltip = "Decrypt the first encrypted record of each direction with the secrets that were found, and count "
+                    "for how many handshakes that works; the capture file's statistics show it",
+         .expect = "true or false",
+         .set = set_verify_extcap},
     [EC_OPTION_COUNT] = {.id = EC_OPTION_COUNT,
                          .name = "count",
                          .letter = 'c',

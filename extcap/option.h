@@ -22,6 +22,8 @@ enum ec_option_id {
     EC_OPTION_SNAPLEN,
     EC_OPTION_MAPSIZE,
     EC_OPTION_HOLD,
+    EC_OPTION_VERIFY,
+    EC_OPTION_VERIFY_EXTCAP,
     EC_OPTION_COUNT,
     EC_OPTION_AUTOSTOP,
     EC_OPTION_PCAPFILE,
@@ -80,6 +82,7 @@ struct ec_options {
     unsigned hold_ms;
     uint64_t max_packets; /* 0: no limit */
     uint64_t max_seconds; /* 0: no limit */
+    bool verify;          /* try secrets out */
     enum ec_output_mode mode;
     bool mode_given;
     char *pcapfile;   /* NULL: not given; "-" is stdout */

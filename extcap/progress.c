@@ -11,15 +11,27 @@ static uint64_t count_lost_secrets(const struct ec_statistics *total)
     return total->drop_secret_ring + total->drop_secret_fault + total->drop_secret_invalid;
 }
 
-char *ec_progress_format(const struct ec_statistics *total)
+/* ", 3 verified, 1 wrong", the second only if there are any; "" unless secrets are tried out. g_free. */
+static char *format_verified(const struct ec_statistics *total, bool verify)
+{
+    g_autofree char *wrong = total->handshakes_wrong
+                                 ? g_strdup_printf(", %" G_GUINT64_FORMAT " wrong", total->handshakes_wrong)
+                                 : g_strdup("");
+
+    return verify ? g_strdup_printf(", %" G_GUINT64_FORMAT " verified%s", total->handshakes_verified, wrong)
+                  : g_strdup("");
+}
+
+char *ec_progress_format(const struct ec_statistics *total, bool verify)
 {
     g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *verified = format_verified(total, verify);
 
     return g_strdup_printf("%" G_GUINT64_FORMAT " packets, %s; handshakes: %" G_GUINT64_FORMAT
-                           " with keys, %" G_GUINT64_FORMAT " without; lost: %" G_GUINT64_FORMAT
+                           " with secrets%s, %" G_GUINT64_FORMAT " without; lost: %" G_GUINT64_FORMAT
                            " packets, %" G_GUINT64_FORMAT " secrets",
-                           total->packets, size, total->handshakes_with_secrets, total->handshakes_without_secrets,
-                           count_lost(total), count_lost_secrets(total));
+                           total->packets, size, total->handshakes_with_secrets, verified,
+                           total->handshakes_without_secrets, count_lost(total), count_lost_secrets(total));
 }
 
 /* Every counter of ec_statistics that isn't part of the first lines. */
@@ -48,20 +60,22 @@ static const char *get_plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-char *ec_progress_format_summary(const struct ec_statistics *total)
+char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *verified = format_verified(total, verify);
 
     g_string_append_printf(text, "%" G_GUINT64_FORMAT " packet%s captured, %s\n", total->packets,
                            get_plural(total->packets), size);
     g_string_append_printf(text,
-                           "%" G_GUINT64_FORMAT " TLS handshake%s: %" G_GUINT64_FORMAT " with keys, %" G_GUINT64_FORMAT
-                           " without; %" G_GUINT64_FORMAT " secret%s\n",
-                           total->handshakes, get_plural(total->handshakes), total->handshakes_with_secrets,
-                           total->handshakes_without_secrets, total->secrets, get_plural(total->secrets));
-    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
-                           count_lost(total), count_lost_secrets(total));
+                           "%" G_GUINT64_FORMAT " TLS handshake%s seen, %" G_GUINT64_FORMAT
+                           " with secrets%s; %" G_GUINT64_FORMAT " without%s%s\n",
+                           total->handshakes, get_plural(total->handshakes), total->handshakes_with_secrets, verified,
+                           total->handshakes_without_secrets, *misses ? ": " : "", misses);
+    g_string_append_printf(
+        text, "%" G_GUINT64_FORMAT " secret%s; %" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
+        total->secrets, get_plural(total->secrets), count_lost(total), count_lost_secrets(total));
     for (size_t i = 0; i < G_N_ELEMENTS(remarks); i++) {
         uint64_t count = G_STRUCT_MEMBER(uint64_t, total, remarks[i].offset);
 

@@ -5,7 +5,9 @@
 
 #include <glib.h>
 
-/* One line without newline, at most about 100 columns: packets, bytes, handshakes, drops. */
-char *ec_progress_format(const struct ec_statistics *total);
-/* Several lines: the main counters, and every other one that is not zero. */
-char *ec_progress_format_summary(const struct ec_statistics *total);
+/* `verify`: secrets are tried out. One line without newline, at most about 100 columns: packets, bytes, handshakes,
+ * drops. */
+char *ec_progress_format(const struct ec_statistics *total, bool verify);
+/* Several lines: the main counters, and every other one that is not zero. `misses`: why handshakes have no secrets, ""
+ * if all have. */
+char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses);

@@ -87,6 +87,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .hold_ms = options->hold_ms,
         .max_packets = options->max_packets,
         .max_seconds = options->max_seconds,
+        .verify = options->verify,
     };
 }
 
@@ -173,20 +174,21 @@ static bool is_stdout(const char *path)
 
 static void show_progress(const struct ec_statistics *total, void *data)
 {
-    g_autofree char *line = ec_progress_format(total);
+    const struct ec_options *options = data;
+    g_autofree char *line = ec_progress_format(total, options->verify);
 
-    (void)data;
     /* Back to the first column, and clear what a longer line has left behind. */
     fprintf(stderr, "\r%s\033[K", line);
 }
 
-static void show_summary(const ec_session *session, bool progress)
+static void show_summary(const ec_session *session, const struct ec_options *options, bool progress)
 {
+    g_autofree char *misses = ec_session_format_misses(session);
     struct ec_statistics total = {0};
     g_autofree char *text = NULL;
 
     ec_session_get_statistics(session, &total);
-    text = ec_progress_format_summary(&total);
+    text = ec_progress_format_summary(&total, options->verify, misses);
     fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", text);
 }
 
@@ -202,7 +204,7 @@ static bool run_session(ec_session *session, const struct ec_options *options, e
     bool done;
 
     if (progress)
-        ec_session_set_progress(session, show_progress, NULL);
+        ec_session_set_progress(session, show_progress, (void *)options);
     if (command->pid) {
         ec_session_set_child(session, command->pid);
         ec_command_release(command);
@@ -210,7 +212,7 @@ static bool run_session(ec_session *session, const struct ec_options *options, e
         fprintf(stderr, "ecapture: capturing; Ctrl-C ends it\n");
     }
     done = ec_session_run(session, error);
-    show_summary(session, progress);
+    show_summary(session, options, progress);
     return done;
 }
 

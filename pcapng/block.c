@@ -265,6 +265,8 @@ void ec_block_append_statistics(GByteArray *blocks, const struct ec_interface_st
     append(blocks, fixed, sizeof(fixed));
     if (comment)
         append_text(blocks, OPTION_COMMENT, comment);
+    if (comment && statistics->remark)
+        append_text(blocks, OPTION_COMMENT, statistics->remark);
     append_time(blocks, OPTION_START, statistics->start);
     append_time(blocks, OPTION_END_TIME, statistics->now);
     append_count(blocks, OPTION_RECEIVED, statistics->received);

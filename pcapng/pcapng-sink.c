@@ -275,6 +275,8 @@ static char *statistics_format(const struct ec_statistics *total)
         COUNTER(messages),
         COUNTER(handshakes),
         COUNTER(handshakes_with_secrets),
+        COUNTER(handshakes_verified),
+        COUNTER(handshakes_wrong),
         COUNTER(handshakes_without_secrets),
         COUNTER(secrets),
         COUNTER(late_secrets),

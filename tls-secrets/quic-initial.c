@@ -6,6 +6,8 @@
  */
 #include "quic-initial.h"
 
+#include "key-schedule.h"
+
 #include <gcrypt.h>
 #include <glib.h>
 #include <string.h>
@@ -15,7 +17,6 @@ enum {
     NUMBER_LEN_MAX = 4, /* RFC 9000 17.1 */
     SAMPLE_LEN = 16,    /* RFC 9001 5.4.2 */
     TAG_LEN = 16,       /* RFC 9001 5.3 */
-    HASH_LEN = 32,      /* SHA-256 */
     PAYLOAD_MAX = 4096, /* bytes; real Initial packets fit an Ethernet frame */
     CLIENT_HELLO = 1,
 };
@@ -129,90 +130,65 @@ bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet
     return true;
 }
 
-/* wiretap leaves libgcrypt alone: it may be ours to start. There are no long-lived keys here for secure memory. */
-static bool crypto_start(void)
-{
-    if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
-        return true;
-    if (!gcry_check_version("1.8.0"))
-        return false;
-    gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-    return true;
-}
+enum { HASH_LEN = 32 }; /* SHA-256's */
 
-static bool hmac(const uint8_t *key, size_t key_len, const uint8_t *data, size_t len, uint8_t ret_hash[HASH_LEN])
-{
-    gcry_md_hd_t md;
-    bool ok;
+/* RFC 9001 5.1: what a cipher suite's AEAD and header protection are. */
+static const struct cipher {
+    int algorithm, mode, hash;
+    uint8_t key_len;
+} ciphers[] = {
+    [EC_QUIC_AES128_GCM] = {GCRY_CIPHER_AES128, GCRY_CIPHER_MODE_GCM, GCRY_MD_SHA256, 16},
+    [EC_QUIC_AES256_GCM] = {GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, GCRY_MD_SHA384, 32},
+    [EC_QUIC_CHACHA20] = {GCRY_CIPHER_CHACHA20, GCRY_CIPHER_MODE_POLY1305, GCRY_MD_SHA256, 32},
+};
+_Static_assert(G_N_ELEMENTS(ciphers) == EC_QUIC_CIPHER_MAX, "a row for every cipher");
 
-    if (gcry_md_open(&md, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC))
-        return false;
-    ok = !gcry_md_setkey(md, key, key_len);
-    if (ok) {
-        gcry_md_write(md, data, len);
-        memcpy(ret_hash, gcry_md_read(md, GCRY_MD_SHA256), HASH_LEN);
-    }
-    gcry_md_close(md);
+static bool keys_expand(const struct version *version, enum ec_quic_cipher id, const uint8_t *secret, size_t secret_len,
+                        struct ec_quic_keys *ret_keys)
+{
+    const struct cipher *cipher = &ciphers[id];
+    struct ec_quic_keys keys = {.cipher = id};
+    bool ok = ec_hkdf_expand_label(cipher->hash, secret, secret_len, version->key, keys.key, cipher->key_len) &&
+              ec_hkdf_expand_label(cipher->hash, secret, secret_len, version->iv, keys.iv, sizeof(keys.iv)) &&
+              ec_hkdf_expand_label(cipher->hash, secret, secret_len, version->header, keys.header, cipher->key_len);
+
+    if (ok)
+        *ret_keys = keys;
+    explicit_bzero(&keys, sizeof(keys));
     return ok;
-}
-
-/* HKDF-Expand-Label of RFC 8446 7.1 with an empty context; one round of HKDF-Expand (RFC 5869 2.3) does for this
- * length. */
-static bool expand_label(const uint8_t secret[HASH_LEN], const char *label, uint8_t *ret_bytes, size_t len)
-{
-    uint8_t info[64], hash[HASH_LEN];
-    size_t label_len = strlen(label), at = 0;
-
-    g_assert(len <= HASH_LEN && label_len <= 32);
-    info[at++] = 0;
-    info[at++] = (uint8_t)len;
-    info[at++] = (uint8_t)(6 + label_len);
-    memcpy(info + at, "tls13 ", 6);
-    memcpy(info + at + 6, label, label_len);
-    at += 6 + label_len;
-    info[at++] = 0; /* no context */
-    info[at++] = 1; /* first round */
-    if (!hmac(secret, HASH_LEN, info, at, hash))
-        return false;
-    memcpy(ret_bytes, hash, len);
-    explicit_bzero(hash, sizeof(hash));
-    return true;
 }
 
 bool ec_quic_keys_derive(uint32_t version_number, const uint8_t *id, size_t id_len, struct ec_quic_keys *ret_keys)
 {
     const struct version *version = version_get(version_number);
     uint8_t initial[HASH_LEN], client[HASH_LEN];
-    struct ec_quic_keys keys;
     bool ok;
 
-    if (!version || !crypto_start())
+    if (!version || !ec_crypto_start())
         return false;
-    ok = hmac(version->salt, sizeof(version->salt), id, id_len, initial) &&
-         expand_label(initial, "client in", client, sizeof(client)) &&
-         expand_label(client, version->key, keys.key, sizeof(keys.key)) &&
-         expand_label(client, version->iv, keys.iv, sizeof(keys.iv)) &&
-         expand_label(client, version->header, keys.header, sizeof(keys.header));
-    if (ok)
-        *ret_keys = keys;
+    ok = ec_hmac(GCRY_MD_SHA256, version->salt, sizeof(version->salt), id, id_len, initial) &&
+         ec_hkdf_expand_label(GCRY_MD_SHA256, initial, HASH_LEN, "client in", client, HASH_LEN) &&
+         keys_expand(version, EC_QUIC_AES128_GCM, client, HASH_LEN, ret_keys);
     explicit_bzero(initial, sizeof(initial));
     explicit_bzero(client, sizeof(client));
-    explicit_bzero(&keys, sizeof(keys));
     return ok;
 }
 
-/* RFC 9001 5.4.3: AES-ECB of the sample */
+/* RFC 9001 5.4.3: AES-ECB of the sample; 5.4.4: ChaCha20's stream with the sample as counter and nonce. */
 static bool get_mask(const struct ec_quic_keys *keys, const uint8_t *sample, uint8_t ret_mask[SAMPLE_LEN])
 {
-    gcry_cipher_hd_t cipher;
+    static const uint8_t zeros[SAMPLE_LEN];
+    const struct cipher *cipher = &ciphers[keys->cipher];
+    const bool stream = keys->cipher == EC_QUIC_CHACHA20;
+    gcry_cipher_hd_t handle;
     bool ok;
 
-    if (gcry_cipher_open(&cipher, GCRY_CIPHER_AES128, GCRY_CIPHER_MODE_ECB, 0))
+    if (gcry_cipher_open(&handle, cipher->algorithm, stream ? GCRY_CIPHER_MODE_STREAM : GCRY_CIPHER_MODE_ECB, 0))
         return false;
-    ok = !gcry_cipher_setkey(cipher, keys->header, sizeof(keys->header)) &&
-         !gcry_cipher_encrypt(cipher, ret_mask, SAMPLE_LEN, sample, SAMPLE_LEN);
-    gcry_cipher_close(cipher);
+    ok = !gcry_cipher_setkey(handle, keys->header, cipher->key_len) &&
+         (!stream || !gcry_cipher_setiv(handle, sample, SAMPLE_LEN)) &&
+         !gcry_cipher_encrypt(handle, ret_mask, SAMPLE_LEN, stream ? zeros : sample, SAMPLE_LEN);
+    gcry_cipher_close(handle);
     return ok;
 }
 
@@ -244,26 +220,27 @@ static bool remove_protection(const struct ec_quic_keys *keys, const uint8_t *da
     return true;
 }
 
-/* The number on the wire is taken for the whole: a client's first Initial packets count from a small one. */
+/* The number on the wire is taken for the whole: a side's first packets of a kind count from a small one. */
 static bool decrypt(const struct ec_quic_keys *keys, const uint8_t *data, const struct ec_quic_packet *packet,
                     const struct bare *bare, uint8_t *ret_payload)
 {
-    gcry_cipher_hd_t cipher;
+    const struct cipher *cipher = &ciphers[keys->cipher];
+    gcry_cipher_hd_t handle;
     uint8_t nonce[sizeof(keys->iv)];
     bool ok;
 
     memcpy(nonce, keys->iv, sizeof(nonce));
     for (size_t i = 0; i < bare->number_len; i++)
         nonce[sizeof(nonce) - bare->number_len + i] ^= bare->number[i];
-    if (gcry_cipher_open(&cipher, GCRY_CIPHER_AES128, GCRY_CIPHER_MODE_GCM, 0))
+    if (gcry_cipher_open(&handle, cipher->algorithm, cipher->mode, 0))
         return false;
-    ok = !gcry_cipher_setkey(cipher, keys->key, sizeof(keys->key)) &&
-         !gcry_cipher_setiv(cipher, nonce, sizeof(nonce)) && !gcry_cipher_authenticate(cipher, &bare->first, 1) &&
-         !gcry_cipher_authenticate(cipher, data + 1, packet->number_at - 1) &&
-         !gcry_cipher_authenticate(cipher, bare->number, bare->number_len) &&
-         !gcry_cipher_decrypt(cipher, ret_payload, bare->len, bare->payload, bare->len) &&
-         !gcry_cipher_checktag(cipher, bare->payload + bare->len, TAG_LEN);
-    gcry_cipher_close(cipher);
+    ok = !gcry_cipher_setkey(handle, keys->key, cipher->key_len) && !gcry_cipher_setiv(handle, nonce, sizeof(nonce)) &&
+         !gcry_cipher_authenticate(handle, &bare->first, 1) &&
+         !gcry_cipher_authenticate(handle, data + 1, packet->number_at - 1) &&
+         !gcry_cipher_authenticate(handle, bare->number, bare->number_len) &&
+         !gcry_cipher_decrypt(handle, ret_payload, bare->len, bare->payload, bare->len) &&
+         !gcry_cipher_checktag(handle, bare->payload + bare->len, TAG_LEN);
+    gcry_cipher_close(handle);
     return ok;
 }
 
@@ -273,11 +250,35 @@ bool ec_quic_initial_read(const struct ec_quic_keys *keys, const uint8_t *data, 
     uint8_t payload[PAYLOAD_MAX];
     struct bare bare;
 
-    if (packet->type != EC_QUIC_INITIAL || !crypto_start() || !remove_protection(keys, data, packet, &bare) ||
+    if (packet->type != EC_QUIC_INITIAL || !ec_crypto_start() || !remove_protection(keys, data, packet, &bare) ||
         !decrypt(keys, data, packet, &bare, payload))
         return false;
     ec_quic_frames_read(payload, bare.len, hello);
     return true;
+}
+
+/* The ServerHello, which names the suite, is not looked at: the secret's length leaves two to try at most. */
+enum ec_verify_result ec_quic_verify(const struct ec_secret *secret, const uint8_t *data,
+                                     const struct ec_quic_packet *packet)
+{
+    const struct version *version = version_get(packet->version);
+    enum ec_verify_result result = EC_VERIFY_UNSUPPORTED;
+    uint8_t payload[PAYLOAD_MAX];
+    struct ec_quic_keys keys;
+    struct bare bare;
+
+    if (!version || !ec_crypto_start())
+        return EC_VERIFY_UNSUPPORTED;
+    for (size_t i = 0; result != EC_VERIFY_VERIFIED && i < EC_QUIC_CIPHER_MAX; i++) {
+        if (secret->secret_len != gcry_md_get_algo_dlen(ciphers[i].hash) ||
+            !keys_expand(version, i, secret->secret, secret->secret_len, &keys) ||
+            !remove_protection(&keys, data, packet, &bare))
+            continue;
+        result = decrypt(&keys, data, packet, &bare, payload) ? EC_VERIFY_VERIFIED : EC_VERIFY_WRONG;
+    }
+    explicit_bzero(&keys, sizeof(keys));
+    explicit_bzero(payload, sizeof(payload));
+    return result;
 }
 
 /* RFC 9000 19.3 */

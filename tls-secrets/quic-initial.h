@@ -5,9 +5,11 @@
  * headers of a datagram's packets, the client's Initial keys, which anybody can derive from a connection ID on the
  * wire, and the CRYPTO frames under them. Client hellos come in several frames, packets and datagrams, in any order
  * (Chromium shuffles them; post-quantum key shares take two datagrams): only the first 38 bytes of the CRYPTO stream
- * are kept. The bytes are hostile. Nothing reads past the length given.
+ * are kept. And enough to tell whether a secret opens a Handshake packet. The bytes are hostile. Nothing reads past the
+ * length given.
  */
 #include "abi.h"
+#include "tls-verify.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,11 +35,14 @@ struct ec_quic_packet {
  * length) or a Version Negotiation packet. */
 bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet *ret_packet);
 
-/* Under which a client sends Initial packets. No secret: whoever sees the packet can derive them. */
+enum ec_quic_cipher { EC_QUIC_AES128_GCM, EC_QUIC_AES256_GCM, EC_QUIC_CHACHA20, EC_QUIC_CIPHER_MAX };
+/* Under which a side sends packets of one kind. */
 struct ec_quic_keys {
-    uint8_t key[16], iv[12], header[16];
+    enum ec_quic_cipher cipher;
+    uint8_t key[32], iv[12], header[32]; /* as much as the cipher takes */
 };
-/* `id`: destination of the client's first Initial packet. False: libgcrypt refuses. */
+/* A client's for Initial packets. No secret: whoever sees the packet can derive them. `id`: destination of the client's
+ * first Initial packet. False: libgcrypt refuses. */
 bool ec_quic_keys_derive(uint32_t version, const uint8_t *id, size_t id_len, struct ec_quic_keys *ret_keys);
 
 /* The beginning of a ClientHello, as its bytes come in. Zeroed at first. */
@@ -50,6 +55,9 @@ struct ec_quic_hello {
  * longer than any real one. */
 bool ec_quic_initial_read(const struct ec_quic_keys *keys, const uint8_t *data, const struct ec_quic_packet *packet,
                           struct ec_quic_hello *hello);
+/* Whether a Handshake packet, as parsed from `data`, is one of the first under this *_HANDSHAKE_TRAFFIC_SECRET. */
+enum ec_verify_result ec_quic_verify(const struct ec_secret *secret, const uint8_t *data,
+                                     const struct ec_quic_packet *packet);
 /* Takes in the CRYPTO frames of a decrypted payload, as far as they are sound. */
 void ec_quic_frames_read(const uint8_t *payload, size_t len, struct ec_quic_hello *hello);
 /* NULL until it is there, and for what is no ClientHello. */

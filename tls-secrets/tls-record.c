@@ -17,6 +17,7 @@ enum {
 };
 enum { TYPE_CHANGE_CIPHER_SPEC = 20, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22, TYPE_APPLICATION_DATA = 23 };
 enum { HANDSHAKE_CLIENT_HELLO = 1, HANDSHAKE_SERVER_HELLO = 2 };
+enum { EXTENSION_ENCRYPT_THEN_MAC = 22 };                              /* RFC 7366 */
 enum { EXTENSION_EARLY_DATA = 42, EXTENSION_SUPPORTED_VERSIONS = 43 }; /* RFC 8446 4.2 */
 
 /* RFC 8446 4.1.3: the SHA-256 of "HelloRetryRequest" */
@@ -100,12 +101,17 @@ static void server_hello_peek(struct reader body, struct ec_tls_peek *peek)
     size_t version = 0;
     if (!reader_number(&body, 2, &version) || !reader_take(&body, EC_RANDOM_LEN, &random))
         return;
-    struct reader versions;
-    if (reader_skip_vector(&body, 1) && reader_take(&body, 3, &cipher_and_compression) &&
-        extension_find(body, EXTENSION_SUPPORTED_VERSIONS, &versions))
-        reader_number(&versions, 2, &version);
+    struct reader extension;
+    if (reader_skip_vector(&body, 1) && reader_take(&body, 3, &cipher_and_compression)) {
+        peek->suite = cipher_and_compression[0] << 8 | cipher_and_compression[1];
+        if (extension_find(body, EXTENSION_SUPPORTED_VERSIONS, &extension))
+            reader_number(&extension, 2, &version);
+        if (extension_find(body, EXTENSION_ENCRYPT_THEN_MAC, &extension))
+            peek->seen |= EC_TLS_ENCRYPT_THEN_MAC;
+    }
     peek->seen |= EC_TLS_SERVER_HELLO;
     peek->version = version;
+    memcpy(peek->server_random, random, EC_RANDOM_LEN);
     if (memcmp(random, hello_retry_random, EC_RANDOM_LEN) == 0)
         peek->seen |= EC_TLS_HELLO_RETRY;
 }

@@ -19,6 +19,7 @@ enum ec_tls_seen {
     EC_TLS_ALERT = 1 << 5,              /* an alert record in the clear begins here */
     EC_TLS_EARLY_DATA = 1 << 6,         /* the ClientHello offers early_data */
     EC_TLS_HANDSHAKE = 1 << 7,          /* some record of type 22 begins here */
+    EC_TLS_ENCRYPT_THEN_MAC = 1 << 8,   /* the ServerHello agrees to encrypt_then_mac (RFC 7366) */
 };
 
 /* RFC 8446 5.1: type, legacy_record_version, length */
@@ -27,7 +28,9 @@ enum ec_tls_seen {
 struct ec_tls_peek {
     unsigned seen;    /* enum ec_tls_seen */
     uint16_t version; /* of a ServerHello: 0x0303, 0x0304 …, by supported_versions if there */
+    uint16_t suite;   /* of a ServerHello, in host order; 0 if it isn't here */
     uint8_t client_random[EC_RANDOM_LEN];
+    uint8_t server_random[EC_RANDOM_LEN]; /* of a ServerHello */
     /* Bytes from the payload's start to where the record after the last one here begins; > len if that one is cut: the
      * following segment starts next - len bytes before a record. < len if a record's header itself is cut, which then
      * is in `cut` (ec_tls_record_resume), or, with false returned, if what stands there is no TLS. */

@@ -33,14 +33,15 @@ class Datagram(lab.Lab):
 
     def capture_command(self, module, path, *command):
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
-            run = subprocess.run(self.ns.command([lab.BINARY, module, "-w", path, "--", *command]), check=False, timeout=2 * lab.PATIENCE,
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
+            run = subprocess.run(self.ns.command([lab.BINARY, module, "--verify", "-w", path, "--", *command]),
+                                 check=False, timeout=2 * lab.PATIENCE, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=log)
         self.assertEqual(run.returncode, 0, self.read("ecapture.log"))
 
     def capture_process(self, module, path, pids):
         """`ecapture MODULE -p PIDS`, which sees no packet of other processes: it says when it is ready."""
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
-            ecapture = self.ns.start(lab.BINARY, module, "-p", ",".join(map(str, pids)), "-w", path,
+            ecapture = self.ns.start(lab.BINARY, module, "--verify", "-p", ",".join(map(str, pids)), "-w", path,
                                      stdout=subprocess.DEVNULL, stderr=log)
         lab.wait_until(lambda: "capturing" in self.read("ecapture.log"), lab.READY_SECONDS, "the capture runs")
         return ecapture
@@ -58,7 +59,7 @@ class Datagram(lab.Lab):
         rows = self.decrypt(path, f"dtls && udp.port == {PORT} && data", "data.data")
         self.assertEqual([bytes.fromhex(row[0]).decode() for row in rows], [text + "\n" for text in texts])
         self.assert_whole(path)
-        self.assertIn(f"{len(texts)} with keys, 0 without", self.read("ecapture.log"))
+        self.assertIn(f"{len(texts)} with secrets, {len(texts)} verified; 0 without", self.read("ecapture.log"))
 
     def test_dtls_client_only(self):
         self.start_dtls_server()
@@ -111,7 +112,7 @@ class Datagram(lab.Lab):
             self.assertEqual(types.count("20"), connections, f"Finished, decrypted, {'server' if server else 'client'}")
         answers = sum(BODY.encode().hex() in row[4] for row in rows)
         self.assertEqual(answers, connections, "responses")
-        self.assertIn(f"{connections} with keys, 0 without", self.read("ecapture.log"))
+        self.assertIn(f"{connections} with secrets, {connections} verified; 0 without", self.read("ecapture.log"))
         self.assert_whole(path)
 
     def test_quic_client_only(self):
@@ -155,7 +156,7 @@ class Datagram(lab.Lab):
         lab.need("chromium")
         self.start_quic_server()
         path = self.path("chromium.pcapng")
-        ecapture = self.start_ecapture("-w", path)
+        ecapture = self.start_ecapture("--verify", "-w", path)
         self.chromium("about:blank")
         self.wait_for_hook_point("cache")
         for _ in range(2):
@@ -197,7 +198,7 @@ class Datagram(lab.Lab):
         rows = self.decrypt(path, f"quic && udp.port == {PORT}", "frame.number", "quic.frame_type", "tls.handshake.type")
         self.assertEqual([row[0] for row in rows if not row[1]], [], "QUIC packets that tshark could not decrypt")
         self.assertEqual(sum(row[2].split(",").count("20") for row in rows), 2, "Finished, decrypted, of both")
-        self.assertIn("1 with keys, 0 without", self.read("ecapture.log"))
+        self.assertIn("1 with secrets, 1 verified; 0 without", self.read("ecapture.log"))
 
     def test_quic_openssl_client_only(self):
         self.start_quic_nginx()

@@ -23,7 +23,7 @@ class Libraries(lab.Lab):
     def capture(self, interface, *arguments):
         """By tshark, and beside it to a file, which tells how it went."""
         saved = self.path("saved.pcapng")
-        self.ecapture = self.start_ecapture("-w", saved, *arguments, module=interface[len("ecapture-"):])
+        self.ecapture = self.start_ecapture("--verify", "-w", saved, *arguments, module=interface[len("ecapture-"):])
         preference = interface.replace("-", "_")
         live = [f"extcap.{preference}.{name[2:]}:{value}" for name, value in zip(arguments[::2], arguments[1::2])]
         return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=FIELDS,
@@ -48,6 +48,7 @@ class Libraries(lab.Lab):
         self.assertEqual(counts["late_secrets"], "0", comment)
         self.assertEqual(counts["handshakes_without_secrets"], "0", comment)
         self.assertGreater(int(counts["handshakes_with_secrets"]), 0, comment)
+        self.assertEqual(counts["handshakes_verified"], counts["handshakes_with_secrets"], comment)
 
     # --- GnuTLS ----------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ static void count_handshakes(const ec_handshakes *handshakes, uint64_t seen, uin
 
 static void inspect_cookie_exchange_needs_master_secret_at_change_cipher_spec(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     struct ec_secret secret = {.label = "CLIENT_RANDOM", .secret_len = 48};
     struct ec_need need;
     (void)state;
@@ -79,7 +79,7 @@ static void inspect_cookie_exchange_needs_master_secret_at_change_cipher_spec(vo
 
 static void inspect_lost_change_cipher_spec_needs_master_secret_at_encrypted_record(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_hello(handshakes, CLIENT, CLIENT_HELLO, 7, 60);
@@ -90,7 +90,7 @@ static void inspect_lost_change_cipher_spec_needs_master_secret_at_encrypted_rec
 
 static void inspect_alert_instead_of_server_hello_ends_flow(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_hello(handshakes, CLIENT, CLIENT_HELLO, 7, 60);
@@ -102,7 +102,7 @@ static void inspect_alert_instead_of_server_hello_ends_flow(void **state)
 
 static void inspect_hello_with_other_random_begins_anew(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_hello(handshakes, CLIENT, CLIENT_HELLO, 7, 60);
@@ -115,7 +115,7 @@ static void inspect_hello_with_other_random_begins_anew(void **state)
 
 static void inspect_hello_without_whole_random_is_not_seen(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     for (size_t fragment = 0; fragment < 34; fragment++)
@@ -127,7 +127,7 @@ static void inspect_hello_without_whole_random_is_not_seen(void **state)
 
 static void inspect_cut_datagram_reads_no_further(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_hello(handshakes, CLIENT, CLIENT_HELLO, 7, 60);

@@ -90,7 +90,7 @@ static bool count(const struct ec_secret *secret, void *data)
 
 static void inspect_tls13_needs_each_secret_where_it_is_used(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     struct ec_need need;
     (void)state;
 
@@ -114,7 +114,7 @@ static void inspect_tls13_needs_each_secret_where_it_is_used(void **state)
 
 static void inspect_tls12_needs_master_secret_at_change_cipher_spec(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     struct ec_need need;
     (void)state;
 
@@ -130,7 +130,7 @@ static void inspect_tls12_needs_master_secret_at_change_cipher_spec(void **state
 
 static void inspect_early_data_needs_early_secret(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     (void)state;
 
     show_hello(&connection, CLIENT, 1, EARLY, 6);
@@ -140,7 +140,7 @@ static void inspect_early_data_needs_early_secret(void **state)
 
 static void inspect_record_cut_by_segments_stays_aligned(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     uint8_t record[400] = {23, 3, 3, 1, 0x8b}; /* 395 bytes follow; those in the middle look like a record */
     (void)state;
 
@@ -158,7 +158,7 @@ static void inspect_record_header_cut_by_segments_stays_aligned(void **state)
     static const uint8_t records[] = {23, 3, 3, 0, 2, 9, 9, 23, 3, 3, 0, 3, 23, 3, 3};
 
     for (size_t cut = 1; cut < sizeof(records); cut++) {
-        struct connection connection = {.handshakes = ec_handshakes_new()};
+        struct connection connection = {.handshakes = ec_handshakes_new(false)};
 
         show_hello(&connection, CLIENT, 1, TLS13, 8);
         show_hello(&connection, SERVER, 2, TLS13, 8);
@@ -172,7 +172,7 @@ static void inspect_record_header_cut_by_segments_stays_aligned(void **state)
 
 static void get_missing_shrinks_as_secrets_come(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     struct ec_need need;
     unsigned taken = 0;
     (void)state;
@@ -192,7 +192,7 @@ static void get_missing_shrinks_as_secrets_come(void **state)
 
 static void add_secret_twice_is_duplicate(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     assert_int_equal(add(handshakes, "CLIENT_RANDOM", 1, 1), EC_SECRET_KEPT);
@@ -203,7 +203,7 @@ static void add_secret_twice_is_duplicate(void **state)
 
 static void add_secret_after_its_packet_is_late_and_counted_without(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     struct ec_handshake_counts counts;
     struct ec_need need;
     (void)state;
@@ -220,9 +220,62 @@ static void add_secret_after_its_packet_is_late_and_counted_without(void **state
     ec_handshakes_free(connection.handshakes);
 }
 
+static void assert_misses(const ec_handshakes *handshakes, const char *expected)
+{
+    g_autofree char *text = ec_misses_format(ec_handshakes_get_misses(handshakes));
+
+    assert_string_equal(text, expected);
+}
+
+static void need_blame_is_told_until_the_secret_comes_late(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
+    struct connection connection = {.handshakes = handshakes};
+    struct ec_need need;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 7, "", 0);
+    show_hello(&connection, SERVER, 8, "", 0);
+    need = show_record(&connection, CLIENT, 20);
+    ec_need_blame(&need, 0, "not known", "");
+    ec_need_blame(&need, 2, "first reason", "curl");
+    ec_need_blame(&need, 2, "second reason", "nginx");
+    ec_need_blame(&need, 1, "third reason", "nginx");
+    assert_misses(handshakes, "");
+    ec_handshakes_settle(handshakes, &need);
+    assert_misses(handshakes, "first reason × 1 (curl)");
+    assert_int_equal(add(handshakes, "CLIENT_RANDOM", 7, 1), EC_SECRET_LATE);
+    assert_misses(handshakes, "the secret came too late × 1 (curl)");
+}
+
+static void settle_with_verify_counts_what_was_tried(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(true);
+    struct connection connection = {.handshakes = handshakes};
+    struct ec_handshake_counts counts;
+    struct ec_need need;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 7, TLS13, sizeof(TLS13) - 1);
+    add(handshakes, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", 7, 1);
+    add(handshakes, "SERVER_HANDSHAKE_TRAFFIC_SECRET", 7, 1);
+    add(handshakes, "SERVER_TRAFFIC_SECRET_0", 7, 1);
+    add(handshakes, "CLIENT_TRAFFIC_SECRET_0", 7, 1);
+    need = show_hello(&connection, SERVER, 8, TLS13, sizeof(TLS13) - 1);
+    ec_handshakes_settle(handshakes, &need);
+    need = show_record(&connection, SERVER, 23);
+    ec_handshakes_settle(handshakes, &need);
+    need = show_record(&connection, CLIENT, 23);
+    ec_handshakes_settle(handshakes, &need);
+    ec_handshakes_get_counts(handshakes, &counts);
+    assert_int_equal(counts.with_secrets, 1);
+    assert_int_equal(counts.verified, 0);
+    assert_int_equal(counts.wrong, 1); /* the records are no ciphertext */
+}
+
 static void expire_hands_out_orphans_at_once_and_others_after_grace(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     unsigned taken = 0;
     (void)state;
 
@@ -242,7 +295,7 @@ static void expire_hands_out_orphans_at_once_and_others_after_grace(void **state
 
 static void inspect_many_hellos_stays_bounded(void **state)
 {
-    struct connection connection = {.handshakes = ec_handshakes_new()};
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
     struct ec_handshake_counts counts;
     (void)state;
 
@@ -273,6 +326,8 @@ int main(void)
         cmocka_unit_test(get_missing_shrinks_as_secrets_come),
         cmocka_unit_test(add_secret_twice_is_duplicate),
         cmocka_unit_test(add_secret_after_its_packet_is_late_and_counted_without),
+        cmocka_unit_test(need_blame_is_told_until_the_secret_comes_late),
+        cmocka_unit_test(settle_with_verify_counts_what_was_tried),
         cmocka_unit_test(expire_hands_out_orphans_at_once_and_others_after_grace),
         cmocka_unit_test(inspect_many_hellos_stays_bounded),
     };

@@ -69,7 +69,7 @@ static void add(ec_handshakes *handshakes, enum ec_secret_label label)
 
 static void inspect_handshake_needs_each_secret_where_it_is_used(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     struct ec_handshake_counts counts;
     struct ec_need need;
     (void)state;
@@ -106,7 +106,7 @@ static void inspect_handshake_needs_each_secret_where_it_is_used(void **state)
 
 static void inspect_server_flight_in_one_datagram_needs_all(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_initial(handshakes, CLIENT, ID, 0, 0, 60);
@@ -116,7 +116,7 @@ static void inspect_server_flight_in_one_datagram_needs_all(void **state)
 
 static void inspect_hello_in_two_shuffled_datagrams_finds_random(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_initial(handshakes, CLIENT, ID, 0, 20, 60);
@@ -129,7 +129,7 @@ static void inspect_hello_in_two_shuffled_datagrams_finds_random(void **state)
 
 static void inspect_initial_after_retry_is_same_handshake(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_initial(handshakes, CLIENT, ID, 0, 0, 60);
@@ -141,7 +141,7 @@ static void inspect_initial_after_retry_is_same_handshake(void **state)
 
 static void inspect_0rtt_behind_initial_needs_early_secret(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_initial(handshakes, CLIENT, ID, 0, 0, 60);
@@ -151,7 +151,7 @@ static void inspect_0rtt_behind_initial_needs_early_secret(void **state)
 
 static void inspect_padding_or_early_short_header_needs_nothing(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     (void)state;
 
     show_initial(handshakes, CLIENT, ID, 0, 0, 60);
@@ -161,7 +161,7 @@ static void inspect_padding_or_early_short_header_needs_nothing(void **state)
 
 static void inspect_other_initials_open_nothing(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     uint8_t packet[1200] = "\xc0" VERSION "\x08originaldd";
     (void)state;
 
@@ -176,7 +176,7 @@ static void inspect_other_initials_open_nothing(void **state)
 
 static void inspect_dtls_and_quic_of_one_address_pair_replace_each_other(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     uint8_t hello[25 + 34] = {22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46, 1, 0, 0, 34, 0, 0, 0, 0, 0, 0, 0, 34};
     (void)state;
 
@@ -190,7 +190,7 @@ static void inspect_dtls_and_quic_of_one_address_pair_replace_each_other(void **
 
 static void inspect_many_initials_stays_bounded(void **state)
 {
-    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new();
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
     uint8_t packet[1200];
     (void)state;
 

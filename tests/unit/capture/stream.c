@@ -88,6 +88,13 @@ static const struct ec_sink_ops ops = {.name = "record",
                                        .close = on_close,
                                        .free = on_free};
 
+static unsigned explain(uint32_t pid, const char **ret_reason, void *data)
+{
+    (void)data;
+    *ret_reason = "explained";
+    return pid;
+}
+
 static bool is_hooked(uint32_t pid, void *data)
 {
     const struct fixture *fixture = data;
@@ -117,6 +124,7 @@ static struct fixture *open_stream(struct ec_stream_config config)
     config.events_fd = fixture->events.ring;
     config.packets_size = config.events_size = SIZE;
     config.is_hooked = is_hooked;
+    config.explain = explain;
     config.data = fixture;
     fixture->hooked = true;
     fixture->stream = ec_stream_new(&config, NULL);

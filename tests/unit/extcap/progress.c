@@ -17,11 +17,11 @@ static void progress_format_counters_are_named(void **state)
                                         .drop_ring = 5,
                                         .drop_read = 1,
                                         .drop_secret_fault = 7};
-    g_autofree char *line = ec_progress_format(&total);
+    g_autofree char *line = ec_progress_format(&total, false);
 
     (void)state;
     assert_non_null(strstr(line, "12 packets, 2.0"));
-    assert_non_null(strstr(line, "3 with keys, 4 without"));
+    assert_non_null(strstr(line, "3 with secrets, 4 without"));
     assert_non_null(strstr(line, "lost: 6 packets, 7 secrets"));
     assert_null(strchr(line, '\n'));
 }
@@ -29,12 +29,28 @@ static void progress_format_counters_are_named(void **state)
 static void progress_format_summary_clean_run_has_three_lines(void **state)
 {
     const struct ec_statistics total = {.packets = 1};
-    g_autofree char *text = ec_progress_format_summary(&total);
+    g_autofree char *text = ec_progress_format_summary(&total, false, "");
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     (void)state;
     assert_int_equal(g_strv_length(lines), 4);
     assert_string_equal(lines[3], "");
+}
+
+static void progress_format_summary_verified_and_misses_are_told(void **state)
+{
+    const struct ec_statistics total = {
+        .handshakes = 5, .handshakes_with_secrets = 3, .handshakes_verified = 3, .handshakes_without_secrets = 2};
+    g_autofree char *text = ec_progress_format_summary(&total, true, "no library × 2 (java)");
+    g_autofree char *unverified = ec_progress_format_summary(&total, false, "no library × 2 (java)");
+    g_autofree char *line = ec_progress_format(&total, true);
+
+    (void)state;
+    assert_non_null(
+        strstr(text, "\n5 TLS handshakes seen, 3 with secrets, 3 verified; 2 without: no library × 2 (java)\n"));
+    assert_non_null(strstr(unverified, "3 with secrets; 2 without: no library × 2 (java)\n"));
+    assert_non_null(strstr(line, "3 with secrets, 3 verified, 2 without"));
+    assert_null(strstr(text, "wrong"));
 }
 
 /* Whoever adds a counter must give it a line: every member set to a number of its own has to appear. */
@@ -48,7 +64,7 @@ static void progress_format_summary_every_counter_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < n_counters; i++)
         counters[i] = 1000000001 + 1000 * i;
-    text = ec_progress_format_summary(&total);
+    text = ec_progress_format_summary(&total, true, "");
     for (size_t i = 0; i < n_counters; i++) {
         g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, counters[i]);
 
@@ -62,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_format_counters_are_named),
         cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
+        cmocka_unit_test(progress_format_summary_verified_and_misses_are_told),
         cmocka_unit_test(progress_format_summary_every_counter_is_told),
     };
 

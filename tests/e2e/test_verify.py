@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""--verify, and what the summary says of handshakes without secrets. (Other tests verify GnuTLS, BoringSSL, DTLS, QUIC.)"""
+import lab
+import pcapng
+
+
+class Verify(lab.Lab):
+    def summary(self, ecapture):
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+        return self.read("ecapture.log")
+
+    def wait_for_packet(self, path, needle):
+        lab.wait_until(lambda: lab.file_holds(path, needle), 20, "the last packet of the handshakes")
+
+    def end_of_traffic(self, path):
+        """A datagram behind all that went before: once it is in the file, so is the rest."""
+        self.ns.run(lab.PYTHON, "-c", "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+                    f".sendto(b'ecapture-last', ('127.0.0.1', {lab.PROBE_PORT}))")
+        self.wait_for_packet(path, b"ecapture-last")
+
+    @lab.mark("asan")
+    def test_openssl_suites_are_verified(self):
+        self.start_nginx()
+        path = self.path("verified.pcapng")
+        ecapture = self.start_ecapture("--verify", "-w", path)
+        suites = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+        older = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305",
+                 "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384"]
+        for suite in suites:
+            self.assertEqual(self.curl("https://127.0.0.1/", "--tls13-ciphers", suite, "--tlsv1.3")[1], 0, suite)
+        for suite in older:
+            self.assertEqual(self.curl("https://127.0.0.1/", "--ciphers", suite, "--tls-max", "1.2")[1], 0, suite)
+        self.end_of_traffic(path)
+        count = len(suites + older)
+        self.assertIn(f"\n{count} TLS handshakes seen, {count} with secrets, {count} verified; 0 without\n",
+                      self.summary(ecapture))
+        self.assertIn(f" handshakes_verified={count} handshakes_wrong=0 ",
+                      pcapng.File(path).statistics[0][1][0].decode())
+
+    def test_without_the_option_nothing_is_said_of_it(self):
+        self.start_nginx()
+        path = self.path("plain.pcapng")
+        ecapture = self.start_ecapture("-w", path)
+        self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
+        self.end_of_traffic(path)
+        self.assertIn("\n1 TLS handshake seen, 1 with secrets; 0 without\n", self.summary(ecapture))
+
+    def test_handshakes_without_secrets_are_explained(self):
+        """ecapture-gnutls leaves OpenSSL's handshakes alone, and says so; in the file too."""
+        self.start_nginx()
+        path = self.path("without.pcapng")
+        ecapture = self.start_ecapture("-w", path, module="gnutls")
+        for _ in range(2):
+            self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
+        self.end_of_traffic(path)
+        text = self.summary(ecapture)
+        self.assertRegex(text, r"\n2 TLS handshakes seen, 0 with secrets; 2 without: its library is left to another "
+                         r"module × 2 \((curl|nginx)(, (curl|nginx))?\)\n")
+        self.assertEqual(text.split("without: ")[1].split("\n")[0], pcapng.File(path).statistics[0][1][1].decode())
