@@ -21,8 +21,6 @@ VARIANTS = {
     "position-independent, trimmed, stripped": (["-buildmode=pie", "-trimpath", *STRIP], {}),
     "static, stripped": (STRIP, {"CGO_ENABLED": "0"}),
 }
-# A program that nobody has seen before is hooked some milliseconds after it began to run.
-PAUSE = "300ms"
 
 
 def find_go():
@@ -40,6 +38,8 @@ def owners(text):
 
 
 class GoTls(lab.Lab):
+    n_captures = 0
+
     def build(self, variant="plain"):
         """The program, built anew: a file that no capture has met."""
         flags, extra = VARIANTS[variant]
@@ -61,9 +61,15 @@ class GoTls(lab.Lab):
         lab.wait_until(lambda: self.ns.answers(443), 10, "the Go server")
         return server
 
-    def run_client(self, program, version, *uris):
-        """Returns its pid."""
-        client = self.ns.start(program, "client", version, PAUSE, *(f"https://127.0.0.1{uri}" for uri in uris))
+    def run_client(self, program, version, captures, *uris):
+        """Returns its pid. A program that nobody has seen before is hooked some milliseconds after it began to run: all
+        `captures` tell first that it is."""
+        client = self.ns.start(program, "client", version, *(f"https://127.0.0.1{uri}" for uri in uris),
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        hooked = f"hooked {program}: "
+        lab.wait_until(lambda: all(hooked in self.read(capture.log) for capture in captures), lab.READY_SECONDS, hooked)
+        client.stdin.write("\n" * len(uris))
+        client.stdin.close()
         self.assertEqual(client.wait(lab.PATIENCE), 0, "the Go client's exit status")
         return client.pid
 
@@ -84,7 +90,13 @@ class GoTls(lab.Lab):
         return pairs()
 
     def start_capture(self, interface="ecapture-gotls"):
-        return self.start_tshark(fields=FIELDS, display="http", interface=interface)
+        """Its `log` tells what it hooks."""
+        self.n_captures += 1
+        log, preference = f"capture-{self.n_captures}.log", f"extcap.{interface.replace('-', '_')}"
+        tshark = self.start_tshark("-o", f"{preference}.loglevel:info", "-o", f"{preference}.logfile:{self.path(log)}",
+                                   fields=FIELDS, display="http", interface=interface)
+        tshark.log = log
+        return tshark
 
     def check_server(self, program):
         server = self.start_server(program)
@@ -103,7 +115,7 @@ class GoTls(lab.Lab):
         pids = {}
         for version in ("1.2", "1.3"):
             uris = [f"/{version}/{n}" for n in range(4)]
-            pids.update(dict.fromkeys(uris, self.run_client(program, version, *uris)))
+            pids.update(dict.fromkeys(uris, self.run_client(program, version, [tshark], *uris)))
         for uri, (request, response) in self.wait_for(tshark, list(pids)).items():
             self.assertEqual(owners(request["frame.comment"]).get("src"), pids[uri], uri)
             self.assertEqual(owners(response["frame.comment"]).get("dst"), pids[uri], uri)
@@ -123,7 +135,7 @@ class GoTls(lab.Lab):
         """crypto/tls keeps a resumed TLS 1.2 connection from its key log; the session began before the capture."""
         program = self.build()
         self.start_nginx()
-        client = self.ns.start(program, "client", "1.2", "-", "https://127.0.0.1/before", "https://127.0.0.1/after",
+        client = self.ns.start(program, "client", "1.2", "https://127.0.0.1/before", "https://127.0.0.1/after",
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.defer(client.stdin.close)
         resumed = []
@@ -146,7 +158,7 @@ class GoTls(lab.Lab):
         self.curl("https://127.0.0.1/openssl")
         lab.stop(nginx)
         server = self.start_server(program)
-        self.run_client(program, "1.3", "/go")
+        self.run_client(program, "1.3", [captures["ecapture-gotls"], captures["ecapture"]], "/go")
         lab.stop(server)
         self.wait_for(captures["ecapture"], list(wanted["ecapture"]))
         for interface, tshark in captures.items():

@@ -3,11 +3,10 @@
 // An HTTPS server and client for the tests of Go's crypto/tls: HTTP/1.1, any Go since 1.15.
 //
 //	gohttps server ADDRESS CERTIFICATE KEY
-//	gohttps client VERSION PAUSE URL...
+//	gohttps client VERSION URL...
 //
 // The client makes a new connection for each URL, of one TLS version ("1.2", "1.3"), and resumes the session of the
-// one before. It waits a PAUSE ("300ms") before the first; "-" waits before each for a line on standard input and
-// prints whether the session was resumed.
+// one before. Before each it waits for a line on standard input, after it, it prints whether the session was resumed.
 package main
 
 import (
@@ -46,7 +45,7 @@ func get(config *tls.Config, url string) bool {
 		TLSClientConfig: config,
 		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
-	client := http.Client{Transport: transport, Timeout: 20 * time.Second}
+	client := http.Client{Transport: transport, Timeout: 60 * time.Second}
 	response, err := client.Get(url)
 	check(err)
 	_, err = ioutil.ReadAll(response.Body)
@@ -70,17 +69,10 @@ func main() {
 		MaxVersion:         version,
 		ClientSessionCache: tls.NewLRUClientSessionCache(8),
 	}
-	pause, err := time.ParseDuration(os.Args[3])
 	lines := bufio.NewReader(os.Stdin)
-	time.Sleep(pause)
-	for _, url := range os.Args[4:] {
-		if err != nil {
-			_, err := lines.ReadString('\n')
-			check(err)
-		}
-		resumed := get(config, url)
-		if err != nil {
-			fmt.Println(resumed)
-		}
+	for _, url := range os.Args[3:] {
+		_, err := lines.ReadString('\n')
+		check(err)
+		fmt.Println(get(config, url))
 	}
 }
