@@ -97,9 +97,8 @@ void ec_session_free(ec_session *session)
     ec_filter_free(session->filter_ip);
     g_hash_table_unref(session->attached);
     g_strfreev((char **)session->config.interfaces);
-    g_strfreev((char **)session->config.libssl);
-    g_strfreev((char **)session->config.elfpath);
-    g_strfreev((char **)session->config.gnutls);
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        g_strfreev((char **)session->config.paths[i]);
     g_free((char *)session->config.filter);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
@@ -111,9 +110,8 @@ static void copy_config(ec_session *session, const struct ec_session_config *con
 
     *copy = *config;
     copy->interfaces = (const char *const *)g_strdupv((char **)config->interfaces);
-    copy->libssl = (const char *const *)g_strdupv((char **)config->libssl);
-    copy->elfpath = (const char *const *)g_strdupv((char **)config->elfpath);
-    copy->gnutls = (const char *const *)g_strdupv((char **)config->gnutls);
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        copy->paths[i] = (const char *const *)g_strdupv((char **)config->paths[i]);
     copy->filter = config->filter && *config->filter ? g_strdup(config->filter) : NULL;
     copy->pids = g_memdup2(config->pids, config->n_pids * sizeof(*config->pids));
     copy->ring_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -214,9 +212,9 @@ static bool add_paths(ec_session *session, const char *const *path, GError **err
 static bool attach_hooks(ec_session *session, GError **error)
 {
     session->hooks = ec_hooks_new(session->kernel, session->config.modules);
-    if (!add_paths(session, session->config.libssl, error) || !add_paths(session, session->config.elfpath, error) ||
-        !add_paths(session, session->config.gnutls, error))
-        return false;
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        if (!add_paths(session, session->config.paths[i], error))
+            return false;
     if (wants_packets(session) && ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
     return true;

@@ -21,16 +21,14 @@ struct ec_session_config {
     bool follow_forks; /* children of `pids` too */
     bool filter_uid;
     uid_t uid;
-    const char *const *libssl;  /* paths, NULL-terminated: hook these beside what is found; NULL: none */
-    const char *const *elfpath; /* likewise, Go programs */
-    const char *const *gnutls;  /* likewise, GnuTLS libraries */
-    uint32_t snaplen;           /* bytes, 1 … EC_SNAPLEN_MAX */
-    size_t ring_size;           /* bytes; rounded up to a power of two of at least a page */
-    bool no_packets;            /* messages alone, whatever the modules */
-    unsigned hold_ms;           /* longest wait of a packet for its secrets; 0: never hold */
-    uint64_t max_packets;       /* stop after so many, messages included; 0: no limit */
-    uint64_t max_seconds;       /* stop after so long; 0: no limit */
-    bool verify;                /* try secrets out on the records that they are for */
+    const char *const *paths[EC_MODULE_MAX]; /* NULL-terminated: hook these files beside what is found; NULL: none */
+    uint32_t snaplen;                        /* bytes, 1 … EC_SNAPLEN_MAX */
+    size_t ring_size;                        /* bytes; rounded up to a power of two of at least a page */
+    bool no_packets;                         /* messages alone, whatever the modules */
+    unsigned hold_ms;                        /* longest wait of a packet for its secrets; 0: never hold */
+    uint64_t max_packets;                    /* stop after so many, messages included; 0: no limit */
+    uint64_t max_seconds;                    /* stop after so long; 0: no limit */
+    bool verify;                             /* try secrets out on the records that they are for */
 };
 
 /* Defaults of the fields above; they equal those that --extcap-config declares. */
@@ -44,7 +42,7 @@ enum ec_session_error {
     EC_SESSION_ERROR_INTERFACE, /* no such interface, or none is up */
     EC_SESSION_ERROR_FILTER,    /* the capture filter doesn't compile */
     EC_SESSION_ERROR_PROCESS,   /* no such process */
-    EC_SESSION_ERROR_LIBRARY,   /* a --libssl, --elfpath or --gnutls path can't be hooked */
+    EC_SESSION_ERROR_LIBRARY,   /* a file that the user names can't be hooked */
     EC_SESSION_ERROR_FAILED,
 };
 #define EC_SESSION_ERROR (ec_session_error_quark())

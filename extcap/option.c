@@ -89,27 +89,11 @@ static bool set_uid(struct ec_options *options, const struct ec_option *option, 
     return true;
 }
 
-static bool set_libssl(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+static bool set_path(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
     if (!*value)
         return refuse(option, value, error);
-    g_ptr_array_add(options->libssl, g_strdup(value));
-    return true;
-}
-
-static bool set_elfpath(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
-{
-    if (!*value)
-        return refuse(option, value, error);
-    g_ptr_array_add(options->elfpath, g_strdup(value));
-    return true;
-}
-
-static bool set_gnutls(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
-{
-    if (!*value)
-        return refuse(option, value, error);
-    g_ptr_array_add(options->gnutls, g_strdup(value));
+    g_ptr_array_add(options->paths[option->module], g_strdup(value));
     return true;
 }
 
@@ -360,7 +344,8 @@ const struct ec_option ec_option_table[] = {
                                      "running processes; may be repeated on the command line",
                           .expect = "the path of a shared library or program",
                           .placeholder = "found by itself",
-                          .set = set_libssl},
+                          .module = EC_MODULE_TLS,
+                          .set = set_path},
     [EC_OPTION_ELFPATH] = {.id = EC_OPTION_ELFPATH,
                            .name = "elfpath",
                            .type = EC_OPTION_TYPE_FILE,
@@ -372,7 +357,8 @@ const struct ec_option ec_option_table[] = {
                                       "command line",
                            .expect = "the path of a program written in Go",
                            .placeholder = "found by itself",
-                           .set = set_elfpath},
+                           .module = EC_MODULE_GOTLS,
+                           .set = set_path},
     [EC_OPTION_GNUTLS] = {.id = EC_OPTION_GNUTLS,
                           .name = "gnutls",
                           .type = EC_OPTION_TYPE_FILE,
@@ -384,7 +370,8 @@ const struct ec_option ec_option_table[] = {
                                      "repeated on the command line",
                           .expect = "the path of a libgnutls",
                           .placeholder = "found by itself",
-                          .set = set_gnutls},
+                          .module = EC_MODULE_GNUTLS,
+                          .set = set_path},
     [EC_OPTION_INTERFACE] = {.id = EC_OPTION_INTERFACE,
                              .name = "interface",
                              .letter = 'i',
@@ -604,9 +591,8 @@ struct ec_options *ec_options_new(void)
 
     options->modules = (1u << EC_MODULE_MAX) - 1;
     options->pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    options->libssl = g_ptr_array_new_with_free_func(g_free);
-    options->elfpath = g_ptr_array_new_with_free_func(g_free);
-    options->gnutls = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        options->paths[i] = g_ptr_array_new_with_free_func(g_free);
     options->interfaces = g_ptr_array_new_with_free_func(g_free);
     options->snaplen = EC_DEFAULT_SNAPLEN;
     options->ring_size = EC_DEFAULT_RING_SIZE;
@@ -621,9 +607,8 @@ void ec_options_free(struct ec_options *options)
     if (!options)
         return;
     g_array_unref(options->pids);
-    g_ptr_array_unref(options->libssl);
-    g_ptr_array_unref(options->elfpath);
-    g_ptr_array_unref(options->gnutls);
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        g_ptr_array_unref(options->paths[i]);
     g_ptr_array_unref(options->interfaces);
     g_free(options->pcapfile);
     g_free(options->keylogfile);

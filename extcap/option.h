@@ -73,12 +73,10 @@ struct ec_options {
     GArray *pids;     /* of uint32_t */
     bool filter_uid;
     uid_t uid;
-    GPtrArray *libssl;     /* of char * */
-    GPtrArray *elfpath;    /* of char * */
-    GPtrArray *gnutls;     /* of char * */
-    GPtrArray *interfaces; /* of char *, "any" among them means all */
-    uint32_t snaplen;      /* bytes */
-    size_t ring_size;      /* bytes */
+    GPtrArray *paths[EC_MODULE_MAX]; /* of char *: files to hook beside what is found */
+    GPtrArray *interfaces;           /* of char *, "any" among them means all */
+    uint32_t snaplen;                /* bytes */
+    size_t ring_size;                /* bytes */
     unsigned hold_ms;
     uint64_t max_packets; /* 0: no limit */
     uint64_t max_seconds; /* 0: no limit */
@@ -112,6 +110,7 @@ struct ec_option {
     const char *const *choices; /* of a selector, NULL-terminated */
     uint64_t min, max;          /* of an unsigned */
     bool reload;                /* its list can be asked for again */
+    enum ec_module_id module;   /* of an option that names a file to hook: whose */
     bool (*set)(struct ec_options *options, const struct ec_option *option, const char *value, GError **error);
 };
 

@@ -79,9 +79,6 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .n_pids = options->pids->len,
         .filter_uid = options->filter_uid,
         .uid = options->uid,
-        .libssl = get_strings(options->libssl),
-        .elfpath = get_strings(options->elfpath),
-        .gnutls = get_strings(options->gnutls),
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         .hold_ms = options->hold_ms,
@@ -89,6 +86,8 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .max_seconds = options->max_seconds,
         .verify = options->verify,
     };
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        ret_config->paths[i] = get_strings(options->paths[i]);
 }
 
 /* The sink's head goes out at once: dumpcap waits for it before it says that the capture runs. */
