@@ -5,6 +5,7 @@
  * --extcap-config and the man page; a new option is a row there.
  */
 #include "log.h"
+#include "module.h"
 
 #include <glib.h>
 #include <stdbool.h>
