@@ -97,6 +97,19 @@ static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
     return true;
 }
 
+/* Once per process. */
+static void log_unhooked(const ec_hooks *hooks, const struct ec_process *process)
+{
+    if (ec_hooked_set_contains(hooks->unhooked, process->pid))
+        return;
+    for (guint i = 0; i < process->libraries->len; i++) {
+        const struct ec_library *library = g_ptr_array_index(process->libraries, i);
+
+        if (library->reason && !library->pending && hooks->modules & 1u << library->module)
+            ec_log_info("%s (pid %u) has %s: %s", process->comm, process->pid, library->path, library->reason);
+    }
+}
+
 static void set_hooked(ec_hooks *hooks, uint32_t pid, bool hooked)
 {
     ec_hooked_set_remove(hooked ? hooks->unhooked : hooks->hooked, pid);
@@ -113,6 +126,8 @@ static void take_process(ec_hooks *hooks, uint32_t pid, const struct ec_process 
 
         hooked |= ensure_library(hooks, library) && ec_modules[library->module].packets;
     }
+    if (process && !hooked)
+        log_unhooked(hooks, process);
     set_hooked(hooks, pid, hooked);
 }
 

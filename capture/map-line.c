@@ -15,6 +15,10 @@ static const struct name_pattern library_patterns[] = {
     {"libssl.so", "", EC_MODULE_TLS},
     {"libssl-", ".so", EC_MODULE_TLS},
     {"libgnutls.so", "", EC_MODULE_GNUTLS},
+    /* BoringSSL under Java: netty, Conscrypt */
+    {"libnetty_tcnative", ".so", EC_MODULE_TLS},
+    {"libconscrypt", ".so", EC_MODULE_TLS},
+    {"libjvm.so", "", EC_MODULE_TLS}, /* to say that Java's own TLS is not supported */
 };
 static const struct name_pattern crypto_patterns[] = {
     {"libcrypto.so", "", EC_MODULE_TLS},

@@ -14,6 +14,7 @@
 #include "library-path.h"
 #include "map-line.h"
 #include "program-kind.h"
+#include "unsupported-tls.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -262,6 +263,12 @@ static enum ec_module_id module_of_kind(enum ec_library_kind kind)
     return modules[kind];
 }
 
+/* Known, and known to give nothing. */
+static bool library_is_unsupported(const struct ec_library *library)
+{
+    return library->reason != NULL && g_str_has_prefix(library->reason, "not supported: ");
+}
+
 /* `error`: why there is no hook point; NULL if one is found. */
 static void library_settle(struct ec_library *library, bool found, const GError *error)
 {
@@ -270,7 +277,7 @@ static void library_settle(struct ec_library *library, bool found, const GError 
     g_clear_pointer(&library->reason, g_free);
     if (found)
         library->module = module_of_kind(library->point.kind);
-    else
+    else if ((library->reason = ec_unsupported_file_find(library->fd)) == NULL)
         library->reason = g_strdup(error->message);
 }
 
@@ -285,6 +292,9 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     library->fd = fd_to_take;
     library->size = size;
     if (!list->find_points)
+        return true;
+    library->reason = g_strdup(ec_unsupported_name_find(library->path, strlen(library->path)));
+    if (library->reason != NULL)
         return true;
     if (!ec_modules[library->module].packets) {
         library->hookable = ec_program_kind_find(library->module, library->fd, &library->plan, &error);
@@ -311,7 +321,7 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
         ec_hook_cache_put(library->fd, &library->point);
     if (found && library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_library_version_find(crypto_fd, library->point.version);
-    return error == NULL || !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS);
+    return !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS) || library_is_unsupported(library);
 }
 
 void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search)

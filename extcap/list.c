@@ -83,6 +83,7 @@ static void print_library(const struct ec_process *process, const struct ec_libr
 {
     g_autofree char *name = get_name(process);
     g_autofree char *user = get_user(process->uid);
+    const char *reason = library->reason ? library->reason : "unknown reason";
     g_autofree char *line = NULL;
 
     if (library->hookable)
@@ -90,8 +91,9 @@ static void print_library(const struct ec_process *process, const struct ec_libr
                                ec_library_get_kind(library), *ec_library_get_version(library) ? " " : "",
                                ec_library_get_version(library), ec_library_get_method(library));
     else
-        line = g_strdup_printf("%7u  %-15s  %-12s  %s  can't be hooked: %s", process->pid, name, user, library->path,
-                               library->reason ? library->reason : "unknown reason");
+        /* "not supported: …" says it by itself. */
+        line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s", process->pid, name, user, library->path,
+                               g_str_has_prefix(reason, "not supported: ") ? "" : "can't be hooked: ", reason);
     print_clean(line);
     putchar('\n');
 }

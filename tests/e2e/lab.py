@@ -303,6 +303,12 @@ http {{
         wait_until(captured, READY_SECONDS, "the first packet of ecapture")
         return process
 
+    def wait_for_traffic(self, path):
+        """Until all that was sent before stands in the file, as a datagram sent behind it does."""
+        self.ns.run(PYTHON, "-c", "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+                    f".sendto(b'ecapture-last', ('127.0.0.1', {PROBE_PORT}))")
+        wait_until(lambda: file_holds(path, b"ecapture-last"), READY_SECONDS, "the last packet")
+
     def wait_for_hook_point(self, *caches):
         """Until a large program's hook point has been found, by start_ecapture() ("cache"), start_tshark()
         ("home/.cache")."""

@@ -9,15 +9,6 @@ class Verify(lab.Lab):
         self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
         return self.read("ecapture.log")
 
-    def wait_for_packet(self, path, needle):
-        lab.wait_until(lambda: lab.file_holds(path, needle), 20, "the last packet of the handshakes")
-
-    def end_of_traffic(self, path):
-        """A datagram behind all that went before: once it is in the file, so is the rest."""
-        self.ns.run(lab.PYTHON, "-c", "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
-                    f".sendto(b'ecapture-last', ('127.0.0.1', {lab.PROBE_PORT}))")
-        self.wait_for_packet(path, b"ecapture-last")
-
     @lab.mark("asan")
     def test_openssl_suites_are_verified(self):
         self.start_nginx()
@@ -30,7 +21,7 @@ class Verify(lab.Lab):
             self.assertEqual(self.curl("https://127.0.0.1/", "--tls13-ciphers", suite, "--tlsv1.3")[1], 0, suite)
         for suite in older:
             self.assertEqual(self.curl("https://127.0.0.1/", "--ciphers", suite, "--tls-max", "1.2")[1], 0, suite)
-        self.end_of_traffic(path)
+        self.wait_for_traffic(path)
         count = len(suites + older)
         self.assertIn(f"\n{count} TLS handshakes seen, {count} with secrets, {count} verified; 0 without\n",
                       self.summary(ecapture))
@@ -42,7 +33,7 @@ class Verify(lab.Lab):
         path = self.path("plain.pcapng")
         ecapture = self.start_ecapture("-w", path)
         self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
-        self.end_of_traffic(path)
+        self.wait_for_traffic(path)
         self.assertIn("\n1 TLS handshake seen, 1 with secrets; 0 without\n", self.summary(ecapture))
 
     def test_handshakes_without_secrets_are_explained(self):
@@ -52,7 +43,7 @@ class Verify(lab.Lab):
         ecapture = self.start_ecapture("-w", path, module="gnutls")
         for _ in range(2):
             self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
-        self.end_of_traffic(path)
+        self.wait_for_traffic(path)
         text = self.summary(ecapture)
         self.assertRegex(text, r"\n2 TLS handshakes seen, 0 with secrets; 2 without: its library is left to another "
                          r"module × 2 \((curl|nginx)(, (curl|nginx))?\)\n")

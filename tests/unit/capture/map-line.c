@@ -117,6 +117,8 @@ static void ec_library_name_match_knows_openssl_and_its_copies(void **state)
     assert_true(is_library("/site-packages/psycopg2.libs/libssl-3e69114b.so.1.1.1k"));
     assert_true(is_library("/a/libssl.so.3 (deleted)"));
     assert_true(is_library("/usr/lib/libgnutls.so.30.34.3"));
+    assert_true(is_library("/usr/lib/jvm/java-17/lib/server/libjvm.so"));
+    assert_true(is_library("/tmp/libnetty_tcnative_linux_x86_641234.so"));
     assert_false(is_library("/usr/lib/libgnutls-dane.so.0"));
     assert_int_equal(ec_library_name_get_module("/l/libgnutls.so.30", 18), EC_MODULE_GNUTLS);
     assert_int_equal(ec_library_name_get_module("/l/libssl.so.3", 14), EC_MODULE_TLS);
