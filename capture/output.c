@@ -2,7 +2,7 @@
 /*
  * Descriptors are written without blocking: a reader that has stopped reading must not keep the
  * process from ending. The flag O_NONBLOCK belongs to the open file, which an inherited pipe shares
- * with others, so such a pipe is opened anew through /proc.
+ * with others, so such a pipe or terminal is opened anew through /proc.
  */
 #include "output.h"
 #include "sink.h"
@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,8 +37,8 @@ static int output_open_stdout(GError **error)
     struct stat status;
     int fd = -1;
 
-    if (fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
-        fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fstat(STDOUT_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || isatty(STDOUT_FILENO)))
+        fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0)
@@ -243,6 +244,35 @@ bool ec_output_write(ec_output *output, const void *data, size_t len, GError **e
         return true;
     if (S_ISREG(output->type))
         output_cut(output, written - output->whole(data, written));
+    output_set_failure(output, code);
+    return output_fail(output, error);
+}
+
+static ssize_t output_write_some(const ec_output *output, const void *data, size_t len)
+{
+    return S_ISSOCK(output->type) ? send(output->fd, data, len, MSG_DONTWAIT) : write(output->fd, data, len);
+}
+
+bool ec_output_try_write(ec_output *output, const void *data, size_t len, size_t *ret_written, GError **error)
+{
+    size_t done = 0;
+    int code = 0;
+
+    while (done < len && code == 0 && !output->failure) {
+        ssize_t written = output_write_some(output, (const char *)data + done, len - done);
+
+        if (written >= 0)
+            done += (size_t)written;
+        else if (errno != EINTR)
+            code = errno;
+    }
+    *ret_written = done;
+    if (output->failure)
+        return output_fail(output, error);
+    if (code == 0 || code == EAGAIN)
+        return true;
+    if (S_ISREG(output->type))
+        output_cut(output, done - output->whole(data, done));
     output_set_failure(output, code);
     return output_fail(output, error);
 }

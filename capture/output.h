@@ -35,6 +35,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_output, ec_output_free)
  * failed it fails always, with the same error.
  */
 bool ec_output_write(ec_output *output, const void *data, size_t len, GError **error);
+/* Writes the begin of `data` that goes out without waiting: what of a pipe there is room for, all to a file.
+ * `*ret_written` is set in either case; fails as ec_output_write() does. */
+bool ec_output_try_write(ec_output *output, const void *data, size_t len, size_t *ret_written, GError **error);
 void ec_output_set_hurry(ec_output *output);
 /* A write has failed: there is no use in flushing, and the error has been told. */
 bool ec_output_has_failed(const ec_output *output);
