@@ -167,6 +167,8 @@ enum ec_content_result ec_content_decode(const char *codings, const uint8_t *dat
     g_autoptr(GByteArray) content = g_byte_array_new();
 
     *ret_content = NULL;
+    if (n > CODINGS_MAX)
+        return EC_CONTENT_UNKNOWN;
     for (guint i = 0; i < n; i++)
         if (!find_decoder(g_strstrip(words[i])))
             return EC_CONTENT_UNKNOWN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* Text mode's events for programs: each one line, a JSON object. Times are strings, UTC with nanoseconds. Bodies are
- * strings where they are UTF-8, else base64 under another name. */
+ * strings where they are UTF-8 without NUL, else base64 under another name. */
 #include "text-print.h"
 
 void ec_text_json_message(GString *out, const struct ec_text_style *style, const struct ec_text_origin *origin,

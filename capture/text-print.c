@@ -265,7 +265,7 @@ static void append_what(GString *out, const ec_text_message *message)
 static void print_start_line(GString *out, const ec_text_message *message)
 {
     if (message->kind == EC_TEXT_REQUEST) {
-        append_string(out, message->method);
+        append_string(out, message->method ? message->method : "-");
         g_string_append_c(out, ' ');
         append_string(out, message->target ? message->target : "-");
         g_string_append_printf(out, " %s\n", message->protocol);
