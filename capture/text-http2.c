@@ -379,6 +379,8 @@ static void end_message_head(ec_http2 *http2, struct side *side, struct stream *
         begin_request(stream, message);
         return;
     }
+    g_free(message->method);
+    g_free(message->target);
     message->method = g_strdup(stream->method);
     message->target = g_strdup(stream->target);
     if (message->status >= 100 && message->status < 200)

@@ -30,7 +30,8 @@ void ec_text_print_statement(GString *out, const struct ec_text_style *style, co
 /* A line of our own. */
 void ec_text_print_remark(GString *out, const struct ec_text_style *style, const char *text);
 
-/* Whether people can read it: of its first 64 KiB, at most an eighth are controls or bytes that are no UTF-8, none is NUL. */
+/* Whether people can read it: of its first 64 KiB, at most an eighth are controls or bytes that are no UTF-8, none is
+ * NUL. */
 bool ec_text_is_readable(const uint8_t *data, size_t len);
 /* How much of `len` bytes to show of a text, at most `max`, without cutting a character in two. */
 size_t ec_text_measure(const uint8_t *data, size_t len, size_t max);
