@@ -27,9 +27,14 @@
 
 G_DEFINE_QUARK(ec - session - error - quark, ec_session_error)
 
-/* How long the reader sleeps, ms. Idle: the next record wakes it. Batching: so many packets come that
- * one wake-up for all of this time is cheaper. Holding: a secret is due within about a millisecond. */
-enum { SLEEP_IDLE_MS = 250, SLEEP_BATCH_MS = 5, SLEEP_HOLD_MS = 2 };
+/*
+ * How long the reader sleeps, ms. Idle: the next record wakes it. Batching: so many packets come that
+ * one wake-up for all of this time is cheaper. Holding: a secret is due within about a millisecond. Crowded, held
+ * packets or not: each wake-up takes a CPU from those who make the packets, and a longer write costs less a byte.
+ */
+enum { SLEEP_IDLE_MS = 250, SLEEP_BATCH_MS = 5, SLEEP_HOLD_MS = 2, SLEEP_CROWD_MS = 20 };
+/* Packets of a batch from which on the next one is crowded. */
+enum { CROWD_PACKETS = 32 };
 /* Batches without a packet before the reader goes back to sleeping idle. */
 enum { BATCHES_EMPTY_MAX = 4 };
 /* After the command has ended: its last packets are still under way. */
@@ -500,6 +505,8 @@ static int choose_sleep(ec_session *session, enum ec_stream_state state)
         session->batches_empty = 0;
     if (!prepare_sleep(session, idle))
         return 0;
+    if (ec_stream_get_batch(session->stream) >= CROWD_PACKETS)
+        return SLEEP_CROWD_MS;
     if (state == EC_STREAM_HOLDING)
         return SLEEP_HOLD_MS;
     return idle ? SLEEP_IDLE_MS : SLEEP_BATCH_MS;

@@ -59,6 +59,7 @@ struct ec_stream {
     uint64_t watermark;    /* every packet up to here is in the queue; ns, CLOCK_BOOTTIME */
     uint64_t written_time; /* of the last packet or message handed out; ns, CLOCK_BOOTTIME */
     uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
+    unsigned batch;        /* packets read by the last pump */
     uint64_t release;      /* ring position to give back at the batch's end */
     struct ec_statistics statistics;
     GError *failure; /* of a sink */
@@ -267,7 +268,9 @@ static void read_packets(ec_stream *stream, uint64_t now)
     const void *memory;
     uint32_t len;
 
+    stream->batch = 0;
     while ((result = ec_ring_read(stream->packets, end, &memory, &len, &next)) == EC_RING_RECORD) {
+        stream->batch++;
         if (is_sound(memory, len))
             ec_queue_push(stream->queue, memory, next);
         else
@@ -657,6 +660,11 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
     if (is_holding(stream))
         return EC_STREAM_HOLDING;
     return any ? EC_STREAM_BUSY : EC_STREAM_IDLE;
+}
+
+unsigned ec_stream_get_batch(const ec_stream *stream)
+{
+    return stream->batch;
 }
 
 bool ec_stream_has_unread(const ec_stream *stream)
