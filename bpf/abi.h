@@ -121,8 +121,6 @@ _Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
 
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {
-    EC_COUNT_PACKETS,          /* packets put into the ring */
-    EC_COUNT_BYTES,            /* their caplen */
     EC_COUNT_TRUNCATED,        /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
     EC_DROP_PACKET_RING_FULL,  /* packets lost: no room in `packets` */
     EC_DROP_PACKET_READ,       /* packets lost: bpf_skb_load_bytes failed */

@@ -52,15 +52,21 @@ static __always_inline void owner_set(struct ec_socket *entry, struct task_struc
     owner_send(entry);
 }
 
-/* The current task uses `entry`. Writes only what changed: this runs at every send and receive. */
-static __always_inline void owner_touch(struct ec_socket *entry, uint64_t cookie)
+/* The current task uses `entry`. Writes only what changed: this runs at every send and receive, and the programs of
+ * other CPUs read it with every packet. */
+static __always_inline bool owner_is_current(struct ec_socket *entry, uint64_t cookie)
 {
     uint64_t pid_tgid = bpf_get_current_pid_tgid();
 
-    if (entry->owner.pid == pid_tgid >> 32 && entry->cookie == cookie) {
+    if (entry->owner.pid != pid_tgid >> 32 || entry->cookie != cookie)
+        return false;
+    if (entry->owner.tid != (uint32_t)pid_tgid)
         entry->owner.tid = (uint32_t)pid_tgid;
-        return;
-    }
+    return true;
+}
+
+static __always_inline void owner_set_current(struct ec_socket *entry, uint64_t cookie)
+{
     owner_set(entry, (struct task_struct *)bpf_get_current_task(), (uint32_t)bpf_get_current_uid_gid(), cookie);
 }
 
@@ -71,8 +77,9 @@ static __always_inline void socket_touch(struct sock *sk)
     if (!is_inet(sk->__sk_common.skc_family))
         return;
     entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-    if (entry)
-        owner_touch(entry, bpf_get_socket_cookie(sk));
+    /* Read first, for the helper is a call: a socket has its cookie, once it was asked for, for good. */
+    if (entry && !owner_is_current(entry, sk->__sk_common.skc_cookie.counter))
+        owner_set_current(entry, bpf_get_socket_cookie(sk));
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -119,7 +126,7 @@ int ec_owner_create(struct bpf_sock *sk)
     struct ec_socket *entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
     if (entry)
-        owner_touch(entry, bpf_get_socket_cookie(sk));
+        owner_set_current(entry, bpf_get_socket_cookie(sk));
     return 1; /* allow */
 }
 

@@ -28,10 +28,10 @@ enum link { LINK_ETHERNET, LINK_IP };
 EC_FILTER_SLOT(filter_eth, EC_FILTER_MAGIC_ETHERNET)
 EC_FILTER_SLOT(filter_ip, EC_FILTER_MAGIC_IP)
 
-/* The end of a packet's flow that is local, as found so far. */
+/* Where a packet's record tells of an end of its flow that is local. Zero if nothing is known. */
 struct end {
-    struct ec_owner owner;
-    uint64_t cookie;
+    struct ec_owner *owner;
+    uint64_t *cookie;
 };
 
 struct transport {
@@ -64,23 +64,33 @@ static __always_inline bool is_transport(uint8_t protocol)
     return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 
-static __always_inline bool parse_ipv4(struct __sk_buff *skb, uint32_t offset, struct transport *transport)
-{
-    struct ports ports;
+/* What nearly every packet begins with: one load of it is all that most need. */
+struct start {
+    uint16_t pad; /* so that what follows is aligned */
+    uint8_t mac[12];
+    uint16_t type;
     struct ipv4 ip;
+    struct ports ports; /* if the IP header has no options */
+};
+#define START_ETHERNET (sizeof(struct start) - __builtin_offsetof(struct start, mac))
+#define START_IP (sizeof(struct start) - __builtin_offsetof(struct start, ip))
 
-    if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || !is_transport(ip.protocol))
+static __always_inline bool parse_ipv4(struct __sk_buff *skb, uint32_t offset, struct start *start,
+                                       struct transport *transport)
+{
+    const struct ipv4 *ip = &start->ip;
+
+    if (!is_transport(ip->protocol) || ip->fragment & bpf_htons(0x1fff))
         return false;
-    if (ip.fragment & bpf_htons(0x1fff))
+    if (ip->version_ihl != 0x45 &&
+        bpf_skb_load_bytes(skb, offset + (ip->version_ihl & 15) * 4, &start->ports, sizeof(start->ports)))
         return false;
-    if (bpf_skb_load_bytes(skb, offset + (ip.version_ihl & 15) * 4, &ports, sizeof(ports)))
-        return false;
-    transport->tuple.ipv4.saddr = ip.source;
-    transport->tuple.ipv4.daddr = ip.destination;
-    transport->tuple.ipv4.sport = ports.source;
-    transport->tuple.ipv4.dport = ports.destination;
+    transport->tuple.ipv4.saddr = ip->source;
+    transport->tuple.ipv4.daddr = ip->destination;
+    transport->tuple.ipv4.sport = start->ports.source;
+    transport->tuple.ipv4.dport = start->ports.destination;
     transport->tuple_size = sizeof(transport->tuple.ipv4);
-    transport->protocol = ip.protocol;
+    transport->protocol = ip->protocol;
     return true;
 }
 
@@ -110,61 +120,65 @@ static __always_inline bool skip_extensions(struct __sk_buff *skb, uint32_t *off
 
 static __always_inline bool parse_ipv6(struct __sk_buff *skb, uint32_t offset, struct transport *transport)
 {
-    struct ports ports;
-    struct ipv6 ip;
+    struct {
+        struct ipv6 ip;
+        struct ports ports; /* if no extension stands before them */
+    } start;
     uint8_t next;
 
-    if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)))
+    if (bpf_skb_load_bytes(skb, offset, &start, sizeof(start)))
         return false;
-    next = ip.next;
-    offset += sizeof(ip);
-    if (!skip_extensions(skb, &offset, &next) || bpf_skb_load_bytes(skb, offset, &ports, sizeof(ports)))
+    next = start.ip.next;
+    offset += sizeof(start.ip);
+    if (!is_transport(next) &&
+        (!skip_extensions(skb, &offset, &next) || bpf_skb_load_bytes(skb, offset, &start.ports, sizeof(start.ports))))
         return false;
-    __builtin_memcpy(transport->tuple.ipv6.saddr, ip.source, sizeof(ip.source));
-    __builtin_memcpy(transport->tuple.ipv6.daddr, ip.destination, sizeof(ip.destination));
-    transport->tuple.ipv6.sport = ports.source;
-    transport->tuple.ipv6.dport = ports.destination;
+    __builtin_memcpy(transport->tuple.ipv6.saddr, start.ip.source, sizeof(start.ip.source));
+    __builtin_memcpy(transport->tuple.ipv6.daddr, start.ip.destination, sizeof(start.ip.destination));
+    transport->tuple.ipv6.sport = start.ports.source;
+    transport->tuple.ipv6.dport = start.ports.destination;
     transport->tuple_size = sizeof(transport->tuple.ipv6);
     transport->protocol = next;
     return true;
 }
 
-static __noinline int parse_transport(struct __sk_buff *skb, enum link link, struct transport *transport)
+static __always_inline bool load_start(struct __sk_buff *skb, enum link link, uint32_t *ret_offset, struct start *start)
 {
-    uint32_t offset = link == LINK_ETHERNET ? sizeof(struct ethhdr) : 0;
-    uint8_t version;
-
-    if (!transport)
-        return 0;
+    *ret_offset = 0;
+    if (link == LINK_IP)
+        return !bpf_skb_load_bytes(skb, 0, &start->ip, START_IP);
+    *ret_offset = sizeof(struct ethhdr);
+    if (bpf_skb_load_bytes(skb, 0, start->mac, START_ETHERNET))
+        return false;
     /* The header behind an inner tag (the outer one is in the metadata) is read by its version too. */
-    if (link == LINK_ETHERNET) {
-        uint16_t type;
-
-        if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)))
-            return 0;
-        if (type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD)) {
-            if (bpf_skb_load_bytes(skb, 16, &type, sizeof(type)))
-                return 0;
-            offset += 4;
-        }
-        if (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6))
-            return 0;
+    if (start->type == bpf_htons(ETH_P_8021Q) || start->type == bpf_htons(ETH_P_8021AD)) {
+        *ret_offset += 4;
+        if (bpf_skb_load_bytes(skb, 16, &start->type, sizeof(start->type) + START_IP))
+            return false;
     }
-    if (bpf_skb_load_bytes(skb, offset, &version, sizeof(version)))
-        return 0;
-    if (version >> 4 == 4)
-        return parse_ipv4(skb, offset, transport);
-    return version >> 4 == 6 ? parse_ipv6(skb, offset, transport) : 0;
+    return start->type == bpf_htons(ETH_P_IP) || start->type == bpf_htons(ETH_P_IPV6);
 }
 
-static __always_inline void end_set(struct end *end, const struct ec_socket *entry)
+static __noinline int parse_transport(struct __sk_buff *skb, enum link link, struct transport *transport)
 {
-    end->owner = entry->owner;
-    end->cookie = entry->cookie;
+    struct start start;
+    uint32_t offset;
+
+    if (!transport || !load_start(skb, link, &offset, &start))
+        return 0;
+    if (start.ip.version_ihl >> 4 == 4)
+        return parse_ipv4(skb, offset, &start, transport);
+    return start.ip.version_ihl >> 4 == 6 ? parse_ipv6(skb, offset, transport) : 0;
+}
+
+static __always_inline void end_set(struct end end, const struct ec_socket *entry)
+{
+    *end.owner = entry->owner;
+    *end.cookie = entry->cookie;
 }
 
 /* The sender, by skb->sk. A SYN-ACK's is a request socket: its listener owns it. */
-static __always_inline void find_sender(struct __sk_buff *skb, struct end *end)
+static __always_inline void find_sender(struct __sk_buff *skb, struct end end)
 {
     struct bpf_sock *sk = skb->sk, *full;
     struct ec_socket *entry;
@@ -178,10 +192,10 @@ static __always_inline void find_sender(struct __sk_buff *skb, struct end *end)
     if (entry)
         end_set(end, entry);
     else
-        end->cookie = bpf_get_socket_cookie(skb);
+        *end.cookie = bpf_get_socket_cookie(skb);
 }
 
-static __always_inline void find_tcp_socket(struct __sk_buff *skb, struct transport *transport, struct end *end)
+static __always_inline void find_tcp_socket(struct __sk_buff *skb, struct transport *transport, struct end end)
 {
     struct tcp_timewait_sock___ec *timewait;
     struct ec_socket *entry = NULL;
@@ -201,12 +215,12 @@ static __always_inline void find_tcp_socket(struct __sk_buff *skb, struct transp
         timewait = (struct tcp_timewait_sock___ec *)bpf_skc_to_tcp_timewait_sock(sk);
         /* volatile: else clang merges this load with end_set()'s, and the verifier wants one pointer type. */
         if (timewait)
-            end->cookie = *(volatile long long *)&timewait->tw_sk.__tw_common.skc_cookie.counter;
+            *end.cookie = *(volatile long long *)&timewait->tw_sk.__tw_common.skc_cookie.counter;
     }
     bpf_sk_release(sk);
 }
 
-static __always_inline void find_udp_socket(struct __sk_buff *skb, struct transport *transport, struct end *end)
+static __always_inline void find_udp_socket(struct __sk_buff *skb, struct transport *transport, struct end end)
 {
     struct bpf_sock *sk = bpf_sk_lookup_udp(skb, &transport->tuple, transport->tuple_size, BPF_F_CURRENT_NETNS, 0);
     struct ec_socket *entry;
@@ -219,7 +233,7 @@ static __always_inline void find_udp_socket(struct __sk_buff *skb, struct transp
     bpf_sk_release(sk);
 }
 
-static __always_inline void find_receiver(struct __sk_buff *skb, enum link link, struct end *end)
+static __always_inline void find_receiver(struct __sk_buff *skb, enum link link, struct end end)
 {
     struct transport transport = {};
 
@@ -234,15 +248,13 @@ static __always_inline void find_receiver(struct __sk_buff *skb, enum link link,
 }
 
 /* An end whose owner isn't known yet, but has a cookie, is for user space to decide. */
-static __always_inline bool process_accepts(const struct end *end, const struct end *peer)
+static __always_inline bool process_accepts(const struct ec_packet *packet)
 {
-    uint32_t flags = end->owner.flags | peer->owner.flags;
-
     if (!config.filter_pid && !config.filter_uid)
         return true;
-    if (flags & EC_OWNER_MATCH)
+    if ((packet->owner.flags | packet->peer.flags) & EC_OWNER_MATCH)
         return true;
-    return (!end->owner.flags && end->cookie) || (!peer->owner.flags && peer->cookie);
+    return (!packet->owner.flags && packet->cookie) || (!packet->peer.flags && packet->peer_cookie);
 }
 
 /*
@@ -296,8 +308,6 @@ static __always_inline int put(struct __sk_buff *skb, const struct ec_packet *pa
         PUT(133120);
     else
         PUT(EC_SNAPLEN_MAX);
-    counter_add(EC_COUNT_PACKETS, 1);
-    counter_add(EC_COUNT_BYTES, packet->caplen);
     return NEXT;
 }
 
@@ -334,26 +344,22 @@ static __always_inline bool capture_filter_accepts(struct __sk_buff *skb, enum l
 
 static __always_inline int capture(struct __sk_buff *skb, enum link link, enum ec_direction direction, bool loopback)
 {
-    struct end end = {}, peer = {};
     struct ec_packet packet = {};
+    struct end end = {&packet.owner, &packet.cookie}, peer = {&packet.peer, &packet.peer_cookie};
 
     if (!capture_filter_accepts(skb, link, &packet.flags))
         return NEXT;
     if (direction == EC_DIRECTION_OUT)
-        find_sender(skb, &end);
+        find_sender(skb, end);
     else
-        find_receiver(skb, link, &end);
+        find_receiver(skb, link, end);
     if (loopback)
-        find_receiver(skb, link, &peer);
-    if (!process_accepts(&end, &peer))
+        find_receiver(skb, link, peer);
+    if (!process_accepts(&packet))
         return NEXT;
     fill(skb, direction, &packet);
     if (loopback)
         packet.flags |= EC_PACKET_LOOPBACK;
-    packet.owner = end.owner;
-    packet.cookie = end.cookie;
-    packet.peer = peer.owner;
-    packet.peer_cookie = peer.cookie;
     return put(skb, &packet);
 }
 
