@@ -39,6 +39,9 @@ _Static_assert(sizeof(struct uprobe_multi_attr) == 64, "abi");
 /* Our tc filters, where TCX is missing: never another's, so a start sweeps what a kill has left. */
 enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
 
+/* So many CPUs are named with what they lost. */
+enum { DROPPING_CPUS_MAX = 32 };
+
 enum direction { INGRESS, EGRESS, DIRECTIONS };
 
 struct attached_interface {
@@ -515,18 +518,49 @@ struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel)
     return &kernel->skeleton->bss->wake;
 }
 
-bool ec_kernel_get_counters(const ec_kernel *kernel, uint64_t ret_counters[static EC_COUNT_MAX])
+/* The counter's value on each possible CPU, g_free; NULL: it can't be read. */
+static uint64_t *read_counter(const ec_kernel *kernel, uint32_t counter, int *ret_cpus)
 {
     int cpus = libbpf_num_possible_cpus();
     g_autofree uint64_t *values = cpus > 0 ? g_new(uint64_t, (gsize)cpus) : NULL;
+
+    if (!values || bpf_map_lookup_elem(bpf_map__fd(kernel->skeleton->maps.counters), &counter, values))
+        return NULL;
+    *ret_cpus = cpus;
+    return g_steal_pointer(&values);
+}
+
+bool ec_kernel_get_counters(const ec_kernel *kernel, uint64_t ret_counters[static EC_COUNT_MAX])
+{
     uint64_t sums[EC_COUNT_MAX] = {0};
 
     for (uint32_t counter = 0; counter < EC_COUNT_MAX; counter++) {
-        if (!values || bpf_map_lookup_elem(bpf_map__fd(kernel->skeleton->maps.counters), &counter, values))
+        int cpus;
+        g_autofree uint64_t *values = read_counter(kernel, counter, &cpus);
+
+        if (!values)
             return false;
         for (int cpu = 0; cpu < cpus; cpu++)
             sums[counter] += values[cpu];
     }
     memcpy(ret_counters, sums, sizeof(sums));
     return true;
+}
+
+char *ec_kernel_format_ring_drops(const ec_kernel *kernel)
+{
+    GString *text = g_string_new(NULL);
+    unsigned named = 0;
+    int cpus = 0;
+    g_autofree uint64_t *values = read_counter(kernel, EC_DROP_PACKET_RING_FULL, &cpus);
+
+    for (int cpu = 0; values && cpu < cpus && named <= DROPPING_CPUS_MAX; cpu++) {
+        if (!values[cpu])
+            continue;
+        if (named++ < DROPPING_CPUS_MAX)
+            g_string_append_printf(text, "%s%d=%" G_GUINT64_FORMAT, text->len ? " " : "", cpu, values[cpu]);
+        else
+            g_string_append(text, " …");
+    }
+    return g_string_free(text, FALSE);
 }

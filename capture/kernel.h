@@ -50,3 +50,6 @@ int ec_kernel_get_messages_fd(const ec_kernel *kernel);
 struct ec_wake *ec_kernel_get_wake(ec_kernel *kernel);
 /* Sums over all CPUs. */
 bool ec_kernel_get_counters(const ec_kernel *kernel, uint64_t ret_counters[static EC_COUNT_MAX]);
+/* Packets lost because their ring was full, for each CPU that lost some: "0=12 3=1"; "" if none did. A long list ends
+ * in " …". g_free. */
+char *ec_kernel_format_ring_drops(const ec_kernel *kernel);

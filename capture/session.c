@@ -69,6 +69,7 @@ struct ec_session {
     uint64_t stop_at;                    /* likewise; 0: no end set */
     bool stopping;
     struct ec_statistics statistics;
+    char *ring_drops; /* drop_ring of them by CPU, "" if there are none */
     void (*progress)(const struct ec_statistics *total, void *data);
     void *progress_data;
 };
@@ -104,6 +105,7 @@ void ec_session_free(ec_session *session)
     g_strfreev((char **)session->config.interfaces);
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         g_strfreev((char **)session->config.paths[i]);
+    g_free(session->ring_drops);
     g_free((char *)session->config.filter);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
@@ -405,6 +407,7 @@ ec_session *ec_session_new(const struct ec_session_config *config, GError **erro
 
     session->epoll = session->signals = session->child = -1;
     session->attached = g_hash_table_new(g_direct_hash, g_direct_equal);
+    session->ring_drops = g_strdup("");
     copy_config(session, config);
     if (!compile_filters(session, error) || !ec_privilege_check(error) || !check_pids(session, error) ||
         !load_kernel(session, error) || !attach_hooks(session, error) ||
@@ -451,6 +454,8 @@ static void update_statistics(ec_session *session)
     total->drop_owner_ring = counters[EC_DROP_OWNER_RING_FULL];
     total->drop_message_ring = counters[EC_DROP_MESSAGE_RING_FULL];
     total->truncated = counters[EC_COUNT_TRUNCATED];
+    g_free(session->ring_drops);
+    session->ring_drops = ec_kernel_format_ring_drops(session->kernel);
 }
 
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total)
@@ -461,6 +466,11 @@ void ec_session_get_statistics(const ec_session *session, struct ec_statistics *
 char *ec_session_format_misses(const ec_session *session)
 {
     return ec_stream_format_misses(session->stream);
+}
+
+const char *ec_session_get_ring_drops(const ec_session *session)
+{
+    return session->ring_drops;
 }
 
 static uint64_t count_losses(const struct ec_statistics *total)
@@ -484,7 +494,7 @@ static bool report(ec_session *session, uint64_t now, GError **error)
     if (now < session->next_report && losses == count_losses(&session->statistics))
         return true;
     session->next_report = now + REPORT_MS;
-    return ec_stream_report(session->stream, &session->statistics, error);
+    return ec_stream_report(session->stream, &session->statistics, session->ring_drops, error);
 }
 
 /* Asks the programs for the wake-up that this kind of sleep wants; false if something came in meanwhile. */
@@ -591,7 +601,7 @@ static bool finish(ec_session *session, GError **error)
     if (ec_stream_pump(session->stream, true, error) == EC_STREAM_FAILED)
         return false;
     update_statistics(session);
-    return ec_stream_report(session->stream, &session->statistics, error);
+    return ec_stream_report(session->stream, &session->statistics, session->ring_drops, error);
 }
 
 static bool open_signals(ec_session *session, sigset_t *ret_before, GError **error)

@@ -71,5 +71,7 @@ bool ec_session_run(ec_session *session, GError **error);
 int ec_session_get_signal(const ec_session *session);
 /* Why handshakes have no secrets (miss.h); "" if all have. g_free. */
 char *ec_session_format_misses(const ec_session *session);
+/* Packets lost because the ring was full, by CPU (ec_kernel_format_ring_drops); "" if none was. */
+const char *ec_session_get_ring_drops(const ec_session *session);
 /* Totals so far. */
 void ec_session_get_statistics(const ec_session *session, struct ec_statistics *ret_total);

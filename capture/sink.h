@@ -62,8 +62,9 @@ struct ec_interface_statistics {
     uint64_t start, now; /* ns since the epoch */
     uint64_t received;   /* accepted by the filters */
     uint64_t dropped;    /* lost; the ring's loss can't be told per interface: stands at interface 0 */
-    const char
-        *remark; /* of the whole capture, at interface 0: why handshakes have no secrets (miss.h); NULL: all have */
+    /* Of the whole capture, at interface 0: */
+    const char *remark;     /* why handshakes have no secrets (miss.h); NULL: all have */
+    const char *ring_drops; /* ec_statistics.drop_ring by CPU: "0=12 3=1"; NULL: none were lost */
 };
 
 /* A TLS connection whose plaintext is handed out. */

@@ -691,7 +691,7 @@ char *ec_stream_format_misses(const ec_stream *stream)
     return ec_misses_format(ec_handshakes_get_misses(stream->handshakes));
 }
 
-bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error)
+bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, const char *ring_drops, GError **error)
 {
     guint n = stream->interfaces->len;
     g_autofree struct ec_interface_statistics *interfaces = g_new0(struct ec_interface_statistics, n);
@@ -706,7 +706,8 @@ bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GErr
                                                          .now = now,
                                                          .received = interface->received,
                                                          .dropped = i == 0 ? total->drop_ring + total->drop_read : 0,
-                                                         .remark = i == 0 && *misses ? misses : NULL};
+                                                         .remark = i == 0 && *misses ? misses : NULL,
+                                                         .ring_drops = i == 0 && *ring_drops ? ring_drops : NULL};
     }
     FOREACH_SINK(stream, statistics, total, interfaces, n);
     return take_failure(stream, error);

@@ -63,8 +63,9 @@ bool ec_stream_has_unread(const ec_stream *stream);
 void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret_statistics);
 /* Why handshakes have no secrets (miss.h); "" if all have. g_free. */
 char *ec_stream_format_misses(const ec_stream *stream);
-/* Hands `total` and the interfaces' statistics to the sinks. */
-bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, GError **error);
+/* Hands `total` and the interfaces' statistics to the sinks. `ring_drops`: as in ec_interface_statistics, but ""
+ * instead of NULL. */
+bool ec_stream_report(ec_stream *stream, const struct ec_statistics *total, const char *ring_drops, GError **error);
 /* Closes the sinks, all of them, also after an error; the first error is returned. */
 bool ec_stream_close(ec_stream *stream, GError **error);
 /* Descriptors of the sinks whose POLLERR means that the reader has gone; -1 terminated, g_free. */

@@ -60,7 +60,8 @@ static const char *get_plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses)
+char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
+                                 const char *ring_drops)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
@@ -82,5 +83,7 @@ char *ec_progress_format_summary(const struct ec_statistics *total, bool verify,
         if (count)
             g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s\n", count, remarks[i].text);
     }
+    if (*ring_drops)
+        g_string_append_printf(text, "packets lost, the ring was full, by CPU: %s\n", ring_drops);
     return g_string_free(g_steal_pointer(&text), FALSE);
 }

@@ -9,5 +9,6 @@
  * drops. */
 char *ec_progress_format(const struct ec_statistics *total, bool verify);
 /* Several lines: the main counters, and every other one that is not zero. `misses`: why handshakes have no secrets, ""
- * if all have. */
-char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses);
+ * if all have. `ring_drops`: packets lost by CPU, "" if the ring was never full. */
+char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
+                                 const char *ring_drops);

@@ -187,7 +187,7 @@ static void show_summary(const ec_session *session, const struct ec_options *opt
     g_autofree char *text = NULL;
 
     ec_session_get_statistics(session, &total);
-    text = ec_progress_format_summary(&total, options->verify, misses);
+    text = ec_progress_format_summary(&total, options->verify, misses, ec_session_get_ring_drops(session));
     fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", text);
 }
 

@@ -267,6 +267,11 @@ void ec_block_append_statistics(GByteArray *blocks, const struct ec_interface_st
         append_text(blocks, OPTION_COMMENT, comment);
     if (comment && statistics->remark)
         append_text(blocks, OPTION_COMMENT, statistics->remark);
+    if (comment && statistics->ring_drops) {
+        g_autofree char *drops = g_strdup_printf("drop_ring by CPU: %s", statistics->ring_drops);
+
+        append_text(blocks, OPTION_COMMENT, drops);
+    }
     append_time(blocks, OPTION_START, statistics->start);
     append_time(blocks, OPTION_END_TIME, statistics->now);
     append_count(blocks, OPTION_RECEIVED, statistics->received);

@@ -216,5 +216,8 @@ class Packets(lab.Lab):
         self.assertGreater(lost, 0, "this load was to overflow the ring")
         dropped = struct.unpack("<Q", file.statistics[0][5][0])[0]
         self.assertEqual(dropped, lost, "the interface statistics' drops")
+        by_cpu = re.search(r"the ring was full, by CPU: (.*)", self.read("ecapture.log")).group(1)
+        self.assertEqual(sum(int(pair.split("=")[1]) for pair in by_cpu.split()), lost, "the drops by CPU")
+        self.assertIn(f"drop_ring by CPU: {by_cpu}".encode(), file.statistics[0][1])
         flow = [p for p in file.packets if 443 in (pcapng.ip_header(p, 1) or (0, 0, 0))[1:3]]
         self.assertEqual(len(flow) + lost, len(self.read_tcpdump(self.path("all.pcap"))), "captured and lost make all")

@@ -29,7 +29,7 @@ static void progress_format_counters_are_named(void **state)
 static void progress_format_summary_clean_run_has_three_lines(void **state)
 {
     const struct ec_statistics total = {.packets = 1};
-    g_autofree char *text = ec_progress_format_summary(&total, false, "");
+    g_autofree char *text = ec_progress_format_summary(&total, false, "", "");
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     (void)state;
@@ -41,8 +41,8 @@ static void progress_format_summary_verified_and_misses_are_told(void **state)
 {
     const struct ec_statistics total = {
         .handshakes = 5, .handshakes_with_secrets = 3, .handshakes_verified = 3, .handshakes_without_secrets = 2};
-    g_autofree char *text = ec_progress_format_summary(&total, true, "no library × 2 (java)");
-    g_autofree char *unverified = ec_progress_format_summary(&total, false, "no library × 2 (java)");
+    g_autofree char *text = ec_progress_format_summary(&total, true, "no library × 2 (java)", "");
+    g_autofree char *unverified = ec_progress_format_summary(&total, false, "no library × 2 (java)", "");
     g_autofree char *line = ec_progress_format(&total, true);
 
     (void)state;
@@ -64,7 +64,8 @@ static void progress_format_summary_every_counter_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < n_counters; i++)
         counters[i] = 1000000001 + 1000 * i;
-    text = ec_progress_format_summary(&total, true, "");
+    text = ec_progress_format_summary(&total, true, "", "0=3 1=2");
+    assert_non_null(strstr(text, ", by CPU: 0=3 1=2\n"));
     for (size_t i = 0; i < n_counters; i++) {
         g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, counters[i]);
 

@@ -435,7 +435,7 @@ static void statistics_while_running_are_blocks_in_place(void **state)
     struct fixture *fixture = *state;
     const struct ec_statistics total = {.packets = 1, .drop_ring = 7, .reordered = 2};
     struct ec_interface_statistics counts[] = {
-        {.interface = 0, .start = START, .now = START + 1, .received = 8, .dropped = 7},
+        {.interface = 0, .start = START, .now = START + 1, .received = 8, .dropped = 7, .ring_drops = "0=3 5=4"},
         {.interface = 1, .start = START, .now = START + 1}};
     g_autofree char *file = NULL;
     size_t len;
@@ -457,6 +457,7 @@ static void statistics_while_running_are_blocks_in_place(void **state)
     assert_non_null(memmem(file, len, "packets=1 bytes=0 ", 18));
     assert_non_null(memmem(file, len, " drop_ring=7 ", 13));
     assert_non_null(memmem(file, len, " reordered=2", 12));
+    assert_non_null(memmem(file, len, "drop_ring by CPU: 0=3 5=4", 25));
     g_autofree char *output = tshark_read(fixture->path, "-T fields -e frame.number");
     assert_string_equal(output, "1\n2\n");
 }
