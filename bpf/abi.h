@@ -37,9 +37,10 @@ typedef unsigned long long uint64_t;
 #define EC_SNAPLEN_MAX 258048
 
 enum ec_record_type {
-    EC_RECORD_PACKET = 1, /* ec_packet, ring `packets` */
-    EC_RECORD_SECRET = 2, /* ec_secret_event */
-    EC_RECORD_OWNER = 3,  /* ec_owner_event */
+    EC_RECORD_PACKET = 1,    /* ec_packet, ring `packets` */
+    EC_RECORD_SECRET = 2,    /* ec_secret_event */
+    EC_RECORD_OWNER = 3,     /* ec_owner_event */
+    EC_RECORD_STATEMENT = 7, /* ec_statement_event, ring `messages` */
 };
 
 struct ec_record {
@@ -119,6 +120,44 @@ struct ec_owner_event {
 };
 _Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
 
+/* What a probe in a database server has seen of a connection's statement; user space joins them. */
+enum ec_statement_part {
+    EC_STATEMENT_LOGIN, /* the connection begins; data: user NUL database NUL, either may be empty */
+    EC_STATEMENT_TEXT,  /* data: a piece of the text; value: its offset */
+    EC_STATEMENT_ROWS,  /* has succeeded; value: rows sent or affected */
+    EC_STATEMENT_ERROR, /* has failed; value: the error's number, 0 if it has none; data: its text, of PostgreSQL the
+                           fields of an ErrorResponse */
+    EC_STATEMENT_READY, /* the server waits for the next one */
+};
+
+enum ec_statement_last {
+    EC_STATEMENT_MORE,  /* pieces follow */
+    EC_STATEMENT_WHOLE, /* the text ends here */
+    EC_STATEMENT_CUT,   /* it goes on, but no more of it is read */
+};
+
+/* Bytes of a text that are read, and of an error's. */
+#define EC_STATEMENT_PIECE_FIRST 512
+#define EC_STATEMENT_PIECE 16384
+#define EC_STATEMENT_PIECES 64 /* after the first */
+#define EC_STATEMENT_ERROR_LEN 1024
+#define EC_STATEMENT_NAME_LEN 128 /* MySQL: 96, PostgreSQL: NAMEDATALEN, 64 */
+
+struct ec_statement_event {
+    struct ec_record record;
+    uint32_t uid;
+    uint8_t part; /* enum ec_statement_part */
+    uint8_t last; /* of TEXT: enum ec_statement_last */
+    uint8_t pad[2];
+    uint64_t connection; /* 0: the process is the connection */
+    uint64_t value;
+    uint32_t len; /* bytes in data[] */
+    uint32_t pad2;
+    char comm[EC_COMM_LEN];
+    uint8_t data[];
+};
+_Static_assert(sizeof(struct ec_statement_event) == 72, "abi");
+
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {
     EC_COUNT_TRUNCATED,        /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
@@ -128,6 +167,7 @@ enum ec_counter {
     EC_DROP_SECRET_FAULT,      /* secrets lost: the library's memory could not be read */
     EC_DROP_SECRET_INVALID,    /* secrets lost: a length or label that cannot be one */
     EC_DROP_OWNER_RING_FULL,   /* owner events lost */
+    EC_DROP_MESSAGE_FAULT,     /* messages lost: the program's memory could not be read */
     EC_DROP_MESSAGE_RING_FULL, /* messages lost: no room in `messages` */
     EC_COUNT_MAX,
 };

@@ -3,9 +3,10 @@
 
 #include "queue.h"
 #include "ring.h"
+#include "statement.h"
 
 /* The kinds, ended by an empty one. */
-static const struct ec_message_kind *const kinds[] = {NULL};
+static const struct ec_message_kind *const kinds[] = {&ec_statement_kind, NULL};
 
 struct ec_messages {
     struct ec_message_output output;

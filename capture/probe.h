@@ -7,8 +7,12 @@
 
 /* A row in kernel.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
-    EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
-    EC_UPROBE_GO,     /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_SECRET,            /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_GO,                /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
+    EC_UPROBE_POSTGRES_END_COMMAND,
+    EC_UPROBE_POSTGRES_MESSAGE,
+    EC_UPROBE_POSTGRES_LOGIN,
     EC_UPROBE_MAX
 };
 

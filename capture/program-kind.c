@@ -4,6 +4,7 @@
 #include "embedded-tls.h"
 #include "go-hook-point.h"
 #include "hook-point.h"
+#include "postgres.h"
 
 static const struct {
     enum ec_module_id module;
@@ -11,6 +12,7 @@ static const struct {
     bool (*find)(int fd, struct ec_probe_plan *ret_plan, GError **error); /* NULL: ec_hook_point_find() and its like */
 } kinds[] = {
     {EC_MODULE_GOTLS, ec_go_file_is_go, NULL},
+    {EC_MODULE_POSTGRES, ec_postgres_matches, ec_postgres_find},
     {EC_MODULE_TLS, ec_program_holds_tls, NULL}, /* or GnuTLS: its hook point tells */
 };
 

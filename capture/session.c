@@ -452,6 +452,7 @@ static void update_statistics(ec_session *session)
     total->drop_secret_fault = counters[EC_DROP_SECRET_FAULT];
     total->drop_secret_invalid += counters[EC_DROP_SECRET_INVALID];
     total->drop_owner_ring = counters[EC_DROP_OWNER_RING_FULL];
+    total->drop_message_fault = counters[EC_DROP_MESSAGE_FAULT];
     total->drop_message_ring = counters[EC_DROP_MESSAGE_RING_FULL];
     total->truncated = counters[EC_COUNT_TRUNCATED];
     g_free(session->ring_drops);
@@ -476,7 +477,7 @@ const char *ec_session_get_ring_drops(const ec_session *session)
 static uint64_t count_losses(const struct ec_statistics *total)
 {
     return total->drop_ring + total->drop_read + total->drop_secret_ring + total->drop_secret_fault +
-           total->drop_secret_invalid + total->drop_owner_ring + total->drop_message_ring +
+           total->drop_secret_invalid + total->drop_owner_ring + total->drop_message_ring + total->drop_message_fault +
            total->drop_message_invalid + total->late_secrets;
 }
 

@@ -50,7 +50,7 @@ struct ec_statistics {
     uint64_t drop_read;                  /* packets lost, unreadable in the kernel */
     uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid;
     uint64_t drop_owner_ring;
-    uint64_t drop_message_ring, drop_message_invalid;
+    uint64_t drop_message_ring, drop_message_fault, drop_message_invalid;
     uint64_t truncated;    /* packets cut against the user's wish */
     uint64_t unattributed; /* TCP or UDP packets of a local socket without an owner */
     uint64_t reordered;    /* packets whose time had to be raised to keep the order */

@@ -49,6 +49,7 @@ static const struct remark {
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secrets refused, no valid label or length"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "changes of a socket's owner lost, the ring was full"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_message_ring), "messages lost, the ring was full: raise --mapsize"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_fault), "messages lost, unreadable in the program's memory"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_message_invalid), "messages lost, not to be made sense of"},
     {G_STRUCT_OFFSET(struct ec_statistics, truncated), "packets cut at the greatest length there is"},
     {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packets of this machine without a known process"},

@@ -288,6 +288,7 @@ static char *statistics_format(const struct ec_statistics *total)
         COUNTER(drop_secret_invalid),
         COUNTER(drop_owner_ring),
         COUNTER(drop_message_ring),
+        COUNTER(drop_message_fault),
         COUNTER(drop_message_invalid),
         COUNTER(truncated),
         COUNTER(unattributed),
@@ -338,7 +339,7 @@ static bool pcapng_tell_messages(struct pcapng_sink *self, const struct ec_stati
         .start = self->start,
         .now = (uint64_t)g_get_real_time() * 1000,
         .received = total->messages,
-        .dropped = total->drop_message_ring + total->drop_message_invalid,
+        .dropped = total->drop_message_ring + total->drop_message_fault + total->drop_message_invalid,
     };
 
     return self->own[OWN_PDU] < 0 || pcapng_tell(self, &now, comment, error);

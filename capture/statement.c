@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "statement.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Connections that are remembered; full, those without a statement are forgotten, else all. */
+#define CONNECTIONS_MAX 16384
+
+struct connection_key {
+    uint64_t connection;
+    uint64_t pid;
+};
+
+/* One connection and the statement that it is at. */
+struct connection {
+    struct connection_key key;
+    char *user, *database; /* NULL: not known */
+    GString *text;         /* of the statement */
+    GString *next;         /* of the one that is being read, piece by piece */
+    uint64_t started, next_started;
+    bool has_text;
+    bool cut, next_cut; /* it goes on */
+    bool has_rows, has_error;
+    uint64_t rows;
+    uint32_t error;
+    char *error_text;
+};
+
+struct statements {
+    const struct ec_message_output *output;
+    GHashTable *connections; /* struct connection_key to struct connection */
+};
+
+static guint key_hash(gconstpointer data)
+{
+    const struct connection_key *key = data;
+
+    return (guint)((key->pid ^ key->connection >> 6 ^ key->connection >> 32) * 2654435769u);
+}
+
+static gboolean key_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(struct connection_key)) == 0;
+}
+
+static void connection_free(gpointer data)
+{
+    struct connection *connection = data;
+
+    g_free(connection->user);
+    g_free(connection->database);
+    g_free(connection->error_text);
+    g_string_free(connection->text, TRUE);
+    g_string_free(connection->next, TRUE);
+    g_free(connection);
+}
+
+static void *statements_open(const struct ec_message_output *output)
+{
+    struct statements *statements = g_new0(struct statements, 1);
+
+    statements->output = output;
+    statements->connections = g_hash_table_new_full(key_hash, key_equal, NULL, connection_free);
+    return statements;
+}
+
+static void statements_close(void *state)
+{
+    struct statements *statements = state;
+
+    g_hash_table_unref(statements->connections);
+    g_free(statements);
+}
+
+static bool has_outcome(const struct connection *connection)
+{
+    return connection->has_text && (connection->has_rows || connection->has_error);
+}
+
+static gboolean is_idle(gpointer key, gpointer value, gpointer data)
+{
+    const struct connection *connection = value;
+    (void)key;
+    (void)data;
+
+    return !connection->has_text;
+}
+
+/*
+ * A backend of PostgreSQL says in its title whom it serves: "postgres: 15/main: app shop 10.0.0.7(51234) idle"; the
+ * cluster's name is optional. Of one that is not so, nothing is taken.
+ */
+static void connection_read_title(struct connection *connection)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%u/cmdline", (unsigned)connection->key.pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char title[512] = "";
+    ssize_t n = fd >= 0 ? read(fd, title, sizeof(title) - 1) : 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0 || !g_str_has_prefix(title, "postgres: "))
+        return;
+    g_auto(GStrv) words = g_strsplit(title + strlen("postgres: "), " ", -1);
+    char **word = *words && g_str_has_suffix(*words, ":") ? words + 1 : words;
+    if (g_strv_length(word) < 3 || !(strcmp(word[2], "[local]") == 0 || strchr(word[2], '(')))
+        return;
+    connection->user = g_strdup(word[0]);
+    connection->database = g_strdup(word[1]);
+}
+
+static struct connection *connection_get(struct statements *statements, const struct ec_statement_event *event)
+{
+    const struct connection_key key = {event->connection, event->record.pid};
+    struct connection *connection = g_hash_table_lookup(statements->connections, &key);
+
+    if (connection)
+        return connection;
+    if (g_hash_table_size(statements->connections) >= CONNECTIONS_MAX)
+        g_hash_table_foreach_remove(statements->connections, is_idle, NULL);
+    if (g_hash_table_size(statements->connections) >= CONNECTIONS_MAX)
+        g_hash_table_remove_all(statements->connections);
+    connection = g_new0(struct connection, 1);
+    connection->key = key;
+    connection->text = g_string_new(NULL);
+    connection->next = g_string_new(NULL);
+    g_hash_table_insert(statements->connections, &connection->key, connection);
+    if (event->connection == 0 && event->part != EC_STATEMENT_LOGIN)
+        connection_read_title(connection);
+    return connection;
+}
+
+static void connection_forget_statement(struct connection *connection)
+{
+    connection->has_text = connection->has_rows = connection->has_error = connection->cut = false;
+    connection->rows = 0;
+    connection->error = 0;
+    g_clear_pointer(&connection->error_text, g_free);
+    g_string_truncate(connection->text, 0);
+}
+
+/* Hands out the statement if it has come to an end. */
+static void connection_settle(const struct statements *statements, struct connection *connection,
+                              const struct ec_statement_event *event)
+{
+    struct ec_owner owner = {.pid = event->record.pid,
+                             .tid = event->record.tid,
+                             .uid = event->uid,
+                             .flags = EC_OWNER_KNOWN | EC_OWNER_MATCH};
+    struct ec_sink_statement statement = {
+        .sql = EC_SQL_POSTGRES,
+        .time = event->record.time,
+        .started = connection->started,
+        .owner = &owner,
+        .module = EC_MODULE_POSTGRES,
+        .user = connection->user,
+        .database = connection->database,
+        .text = connection->text->str,
+        .len = connection->text->len,
+        .full_len = connection->text->len + connection->cut,
+        .has_rows = connection->has_rows && !connection->has_error,
+        .rows = connection->rows,
+        .has_error = connection->has_error,
+        .error = connection->error,
+        .error_text = connection->error_text,
+    };
+
+    if (!has_outcome(connection))
+        return;
+    memcpy(owner.comm, event->comm, sizeof(owner.comm));
+    statements->output->statement(&statement, statements->output->data);
+    connection_forget_statement(connection);
+}
+
+static void take_login(struct connection *connection, const struct ec_statement_event *event)
+{
+    const char *user = (const char *)event->data, *end = user + event->len;
+    const char *database = memchr(user, '\0', event->len);
+
+    connection_forget_statement(connection);
+    if (!database++ || !memchr(database, '\0', (size_t)(end - database)))
+        return;
+    g_free(connection->user);
+    g_free(connection->database);
+    connection->user = *user ? g_strdup(user) : NULL;
+    connection->database = *database ? g_strdup(database) : NULL;
+}
+
+/* The whole text is there: the statement's own once more, or the next one's. */
+static void finish_text(struct connection *connection)
+{
+    bool same = connection->has_text && g_string_equal(connection->text, connection->next);
+
+    if (!same) {
+        GString *text = connection->text;
+
+        connection_forget_statement(connection);
+        connection->cut = connection->next_cut;
+        connection->text = connection->next;
+        connection->next = text;
+        connection->started = connection->next_started;
+    }
+    connection->has_text = true;
+}
+
+static void take_text(const struct statements *statements, struct connection *connection,
+                      const struct ec_statement_event *event)
+{
+    if (event->value == 0) {
+        connection_settle(statements, connection, event);
+        g_string_truncate(connection->next, 0);
+        connection->next_started = event->record.time;
+    }
+    /* A piece before it was lost: what comes of the statement must not be taken for another's. */
+    if (connection->next->len != event->value) {
+        connection_forget_statement(connection);
+        return;
+    }
+    g_string_append_len(connection->next, (const char *)event->data, event->len);
+    connection->next_cut = event->last == EC_STATEMENT_CUT;
+    if (event->last != EC_STATEMENT_MORE)
+        finish_text(connection);
+}
+
+/* The fields of an ErrorResponse: a byte that tells which, and a text (PostgreSQL 18, 54.8). */
+static char *format_postgres_error(const uint8_t *data, size_t len)
+{
+    const char *at = (const char *)data, *end = at + len, *code = "", *message = "", *next;
+    g_autofree char *cut = NULL;
+
+    for (; at < end && *at; at = next + 1) {
+        next = memchr(at, '\0', (size_t)(end - at));
+        if (!next && *at == 'M')
+            message = cut = g_strndup(at + 1, (size_t)(end - at - 1));
+        if (!next)
+            break;
+        if (*at == 'C')
+            code = at + 1;
+        else if (*at == 'M')
+            message = at + 1;
+    }
+    return g_strdup_printf("%s %s", code, message);
+}
+
+static void take_error(struct connection *connection, const struct ec_statement_event *event)
+{
+    connection->has_error = true;
+    connection->error = (uint32_t)event->value;
+    g_free(connection->error_text);
+    connection->error_text = format_postgres_error(event->data, event->len);
+}
+
+static void statements_take(void *state, const struct ec_record *record)
+{
+    const struct ec_statement_event *event = (const struct ec_statement_event *)record;
+    struct statements *statements = state;
+    struct connection *connection;
+
+    if (event->len > record->size - sizeof(*event))
+        return;
+    connection = connection_get(statements, event);
+    switch ((enum ec_statement_part)event->part) {
+    case EC_STATEMENT_LOGIN:
+        take_login(connection, event);
+        break;
+    case EC_STATEMENT_TEXT:
+        take_text(statements, connection, event);
+        break;
+    case EC_STATEMENT_ROWS:
+        connection->has_rows = true;
+        connection->rows += event->value;
+        break;
+    case EC_STATEMENT_ERROR:
+        take_error(connection, event);
+        break;
+    case EC_STATEMENT_READY:
+        connection_settle(statements, connection, event);
+        connection_forget_statement(connection);
+        break;
+    }
+}
+
+const struct ec_message_kind ec_statement_kind = {
+    .type = EC_RECORD_STATEMENT,
+    .size = sizeof(struct ec_statement_event),
+    .open = statements_open,
+    .take = statements_take,
+    .close = statements_close,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/* Probes at functions that a program exports: found by their names alone. */
+#include "elf-image.h"
+#include "probe.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct ec_symbol_probe {
+    const char *name; /* as in the dynamic symbol table */
+    enum ec_uprobe uprobe;
+    bool at_return;
+    int n_arguments; /* that must be where they were at the entry: at most EC_PROBE_ARGUMENTS of probe-place.h */
+    uint64_t cookie;
+};
+
+/* Whether the file exports a function of this name. */
+bool ec_symbol_is_exported(const ec_elf_image *image, const char *name);
+/* Adds a probe for each to the plan, in order. Fails with EC_HOOK_ERROR_UNPROVEN, naming the first function that is not
+ * there. */
+bool ec_symbol_plan_add(const ec_elf_image *image, const struct ec_symbol_probe *symbols, size_t n_symbols,
+                        struct ec_probe_plan *plan, GError **error);

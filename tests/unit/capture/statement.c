@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "statement.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct ec_message_output output;
+    void *state;
+    GPtrArray *seen; /* of char *: what was handed out, in words */
+    uint64_t time;
+};
+
+static void on_statement(const struct ec_sink_statement *statement, void *data)
+{
+    GString *words = g_string_new(NULL);
+
+    g_string_append_printf(words, "%s@%s [%.*s] %u-%u", statement->user ? statement->user : "?",
+                           statement->database ? statement->database : "?", (int)statement->len, statement->text,
+                           (unsigned)statement->started, (unsigned)statement->time);
+    if (statement->has_rows)
+        g_string_append_printf(words, " rows %u", (unsigned)statement->rows);
+    if (statement->has_error)
+        g_string_append_printf(words, " error %s", statement->error_text);
+    if (statement->full_len > statement->len)
+        g_string_append(words, " cut");
+    g_ptr_array_add(((struct fixture *)data)->seen, g_string_free(words, FALSE));
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = g_new0(struct fixture, 1);
+
+    fixture->seen = g_ptr_array_new_with_free_func(g_free);
+    fixture->output = (struct ec_message_output){.statement = on_statement, .data = fixture};
+    fixture->state = ec_statement_kind.open(&fixture->output);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    ec_statement_kind.close(fixture->state);
+    g_ptr_array_unref(fixture->seen);
+    g_free(fixture);
+    return 0;
+}
+
+/* Of process 4000000 (there is none), unless said otherwise; each a nanosecond after the one before. */
+static void put(struct fixture *fixture, uint32_t pid, enum ec_statement_part part, uint64_t value, const char *data,
+                size_t len, enum ec_statement_last last)
+{
+    g_autofree struct ec_statement_event *event = g_malloc0(sizeof(*event) + len);
+
+    event->record = (struct ec_record){.type = EC_RECORD_STATEMENT,
+                                       .size = (uint32_t)(sizeof(*event) + len),
+                                       .time = ++fixture->time,
+                                       .pid = pid,
+                                       .tid = pid};
+    event->part = (uint8_t)part;
+    event->last = (uint8_t)last;
+    event->value = value;
+    event->len = (uint32_t)len;
+    memcpy(event->data, data, len);
+    ec_statement_kind.take(fixture->state, &event->record);
+}
+
+enum { PID = 4000000 };
+
+static void put_text(struct fixture *fixture, const char *text)
+{
+    put(fixture, PID, EC_STATEMENT_TEXT, 0, text, strlen(text), EC_STATEMENT_WHOLE);
+}
+
+static void put_rows(struct fixture *fixture, uint64_t rows)
+{
+    put(fixture, PID, EC_STATEMENT_ROWS, rows, "", 0, 0);
+}
+
+static void put_ready(struct fixture *fixture)
+{
+    put(fixture, PID, EC_STATEMENT_READY, 0, "", 0, 0);
+}
+
+#define ASSERT_SEEN(fixture, ...)                                                                                      \
+    do {                                                                                                               \
+        const char *const expected[] = {__VA_ARGS__};                                                                  \
+                                                                                                                       \
+        assert_int_equal((fixture)->seen->len, G_N_ELEMENTS(expected));                                                \
+        for (size_t i = 0; i < G_N_ELEMENTS(expected); i++)                                                            \
+            assert_string_equal(g_ptr_array_index((fixture)->seen, i), expected[i]);                                   \
+    } while (0)
+
+static void take_simple_query_is_one_statement(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char login[] = "app\0shop";
+
+    put(fixture, PID, EC_STATEMENT_LOGIN, 0, login, sizeof(login), 0);
+    put_text(fixture, "select 1; select 2");
+    put_rows(fixture, 1);
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "app@shop [select 1; select 2] 2-5 rows 2");
+}
+
+static void take_parse_bind_execute_is_one_statement(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_text(fixture, "select $1"); /* Parse */
+    put_text(fixture, "select $1"); /* Bind */
+    put_text(fixture, "select $1"); /* Execute */
+    put_rows(fixture, 1);
+    put_text(fixture, "select $1"); /* Bind, once more */
+    put_text(fixture, "select $1");
+    put_rows(fixture, 2);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select $1] 1-5 rows 1", "?@? [select $1] 5-8 rows 2");
+}
+
+static void take_parse_alone_is_no_statement(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_text(fixture, "select $1");
+    put_ready(fixture);
+    put_rows(fixture, 1); /* of nothing */
+    put_ready(fixture);
+    assert_int_equal(fixture->seen->len, 0);
+}
+
+static void take_error_has_code_and_message(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char fields[] = "SERROR\0C42P01\0Mno such table\0Fparse.c\0";
+
+    put_text(fixture, "select * from t");
+    put(fixture, PID, EC_STATEMENT_ERROR, 0, fields, sizeof(fields), 0);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select * from t] 1-3 error 42P01 no such table");
+}
+
+static void take_error_torn_at_any_byte_is_safe(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char fields[] = "SERROR\0C42P01\0Mno such table\0";
+
+    for (size_t len = 0; len <= sizeof(fields); len++) {
+        put_text(fixture, "x");
+        put(fixture, PID, EC_STATEMENT_ERROR, 0, fields, len, 0);
+        put_ready(fixture);
+    }
+    assert_int_equal(fixture->seen->len, sizeof(fields) + 1);
+}
+
+static void take_pieces_are_joined(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put(fixture, PID, EC_STATEMENT_TEXT, 0, "select ", 7, EC_STATEMENT_MORE);
+    put(fixture, PID, EC_STATEMENT_TEXT, 7, "1, ", 3, EC_STATEMENT_MORE);
+    put(fixture, PID, EC_STATEMENT_TEXT, 10, "2", 1, EC_STATEMENT_CUT);
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select 1, 2] 1-5 rows 1 cut");
+}
+
+static void take_lost_piece_loses_the_statement_alone(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put(fixture, PID, EC_STATEMENT_TEXT, 0, "select ", 7, EC_STATEMENT_MORE);
+    put(fixture, PID, EC_STATEMENT_TEXT, 10, "2", 1, EC_STATEMENT_WHOLE);
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    put_text(fixture, "select 3");
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select 3] 5-7 rows 1");
+}
+
+static void take_connections_are_kept_apart(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_text(fixture, "select 1");
+    put(fixture, PID + 1, EC_STATEMENT_TEXT, 0, "select 2", 8, EC_STATEMENT_WHOLE);
+    put(fixture, PID + 1, EC_STATEMENT_ROWS, 2, "", 0, 0);
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    put(fixture, PID + 1, EC_STATEMENT_READY, 0, "", 0, 0);
+    ASSERT_SEEN(fixture, "?@? [select 1] 1-5 rows 1", "?@? [select 2] 2-6 rows 2");
+}
+
+static void take_length_beyond_the_record_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ec_statement_event event = {.record = {.type = EC_RECORD_STATEMENT, .size = sizeof(event), .pid = PID},
+                                       .part = EC_STATEMENT_TEXT,
+                                       .last = EC_STATEMENT_WHOLE,
+                                       .len = 1};
+
+    ec_statement_kind.take(fixture->state, &event.record);
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    assert_int_equal(fixture->seen->len, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(take_simple_query_is_one_statement),        TEST(take_parse_bind_execute_is_one_statement),
+        TEST(take_parse_alone_is_no_statement),          TEST(take_error_has_code_and_message),
+        TEST(take_error_torn_at_any_byte_is_safe),       TEST(take_pieces_are_joined),
+        TEST(take_lost_piece_loses_the_statement_alone), TEST(take_connections_are_kept_apart),
+        TEST(take_length_beyond_the_record_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
