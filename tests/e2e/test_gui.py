@@ -216,6 +216,7 @@ class Gui(lab.Lab):
         self.screenshot("gui-options.png")
         self.press(dialog, "Return")  # Save, or Start where the dialog has it
         lab.wait_until(lambda: not self.window("Interface Options"), 10, "the end of the dialog")
+        time.sleep(5)  # the same key would stop a capture that is about to start
         if not self.window(TITLE_CAPTURING):
             self.press(self.window("Wireshark"), "ctrl+e")
         self.wait_for_window(TITLE_CAPTURING)

@@ -28,10 +28,12 @@ class Handshake(lab.Lab):
         except AssertionError as error:
             raise AssertionError(f"{error}; seen: {tshark.table()}") from None
 
-    def s_client(self, *arguments, uri="/r0", check=True):
-        """One request by openssl s_client. Returns its output."""
-        script = f"(printf '{GET.format(uri)}'; sleep 1) | exec openssl s_client -connect 127.0.0.1:443 -alpn http/1.1 " \
-                 + " ".join(arguments)
+    def s_client(self, *arguments, uri="/r0", check=True, until=None):
+        """One request by openssl s_client, which ends when the server closes the connection, or when there is a file
+        `until`. Returns its output."""
+        wait = f"; until [ -s {until} ]; do sleep 0.1; done" if until else ""
+        script = f"(printf '{GET.format(uri)}'{wait}) | exec openssl s_client -connect 127.0.0.1:443 -alpn http/1.1 " \
+                 + " ".join(arguments) + ("" if until else " -ign_eof")
         return self.ns.run("bash", "-c", script, check=check).stdout
 
     @lab.mark("asan")
@@ -78,9 +80,8 @@ class Handshake(lab.Lab):
         session, early = self.path("session"), self.path("early")
         with open(early, "w", encoding="utf-8") as file:
             file.write("GET /early HTTP/1.0\r\n\r\n")
-        self.s_client("-tls1_3", "-sess_out", session, uri="/first")
-        self.assertTrue(os.path.exists(session), "the session was not saved")
-        output = self.s_client("-tls1_3", "-sess_in", session, "-early_data", early, uri="/late", check=False)
+        self.s_client("-tls1_3", "-sess_out", session, uri="/first", until=session)
+        output = self.s_client("-tls1_3", "-sess_in", session, "-early_data", early, uri="/late", check=False, until=session)
         self.assertIn("Early data was accepted", output)
         self.wait_for(tshark, ["/first", "/early"], 0)
         os.link(tshark.capture_file(), self.path("saved.pcapng"))
