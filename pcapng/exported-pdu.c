@@ -40,11 +40,11 @@ static void append_number_tag(GByteArray *pdu, enum tag tag, uint32_t value)
 
 void ec_exported_pdu_append_tags(GByteArray *pdu, uint16_t tcp_port)
 {
-    static const char table[8] = "tcp.port";
+    static const char table[] = "tcp.port";
 
     append_u16(pdu, TAG_TABLE_NAME);
-    append_u16(pdu, sizeof(table));
-    g_byte_array_append(pdu, (const guint8 *)table, sizeof(table));
+    append_u16(pdu, sizeof(table) - 1);
+    g_byte_array_append(pdu, (const guint8 *)table, sizeof(table) - 1);
     append_number_tag(pdu, TAG_TABLE_VALUE, tcp_port);
     /* From the client: the dissectors tell requests by the port that they go to. */
     append_number_tag(pdu, TAG_SOURCE_PORT, 0);
