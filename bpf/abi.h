@@ -166,6 +166,7 @@ enum ec_counter {
     EC_DROP_SECRET_RING_FULL,  /* secrets lost: no room in `events` */
     EC_DROP_SECRET_FAULT,      /* secrets lost: the library's memory could not be read */
     EC_DROP_SECRET_INVALID,    /* secrets lost: a length or label that cannot be one */
+    EC_DROP_SECRET_UNPROVEN,   /* secrets lost: NSS's key was not seen to get its value */
     EC_DROP_OWNER_RING_FULL,   /* owner events lost */
     EC_DROP_MESSAGE_FAULT,     /* messages lost: the program's memory could not be read */
     EC_DROP_MESSAGE_RING_FULL, /* messages lost: no room in `messages` */
@@ -225,3 +226,15 @@ struct ec_wake {
     ((uint64_t)(library) << 49 | (uint64_t) !!(resume) << 1 | (uint64_t) !!(registers))
 #define EC_GO_COOKIE_REGISTERS(cookie) ((uint32_t)(cookie)&1)
 #define EC_GO_COOKIE_RESUME(cookie) ((uint32_t)(cookie) >> 1 & 1)
+
+/*
+ * Attach cookie of the probes on NSS (nss-hook-point.h): EC_SECRET_COOKIE with the client random's offset in the
+ * socket for EC_NSS_KEYLOG; `pointer` holds the role.
+ */
+enum ec_nss_role {
+    EC_NSS_KEYLOG, /* ssl3_RecordKeyLog(socket, label, key) */
+    EC_NSS_DERIVE, /* PK11_Derive(key, mechanism, parameters, …) */
+    EC_NSS_VALUE,  /* f(object, attribute type, value, length) */
+};
+#define EC_NSS_COOKIE(library, registers, role, offset) EC_SECRET_COOKIE(library, registers, 0, role, offset)
+#define EC_NSS_COOKIE_ROLE(cookie) EC_SECRET_COOKIE_POINTER(cookie)

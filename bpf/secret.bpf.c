@@ -5,68 +5,6 @@
  */
 #include "secret.bpf.h"
 
-#define PAGE_BYTES 4096ul
-
-/* The verifier takes no variable offset into the context; a comment that differs keeps clang from making one. */
-#define REGISTER(number, field)                                                                                        \
-    case number: {                                                                                                     \
-        uint64_t value = ctx->field;                                                                                   \
-        asm volatile("/* " #number " */" : "+r"(value));                                                               \
-        return value;                                                                                                  \
-    }
-
-/* Argument `argument` (0 … 3), where the cookie says that it is. */
-static __always_inline uint64_t read_argument(struct pt_regs *ctx, uint64_t cookie, int argument)
-{
-#if defined(__TARGET_ARCH_x86)
-    switch (EC_SECRET_COOKIE_REGISTER(cookie, argument)) {
-        REGISTER(0, rax)
-        REGISTER(1, rcx)
-        REGISTER(2, rdx)
-        REGISTER(3, rbx)
-        REGISTER(5, rbp)
-        REGISTER(6, rsi)
-        REGISTER(7, rdi)
-        REGISTER(8, r8)
-        REGISTER(9, r9)
-        REGISTER(10, r10)
-        REGISTER(11, r11)
-        REGISTER(12, r12)
-        REGISTER(13, r13)
-        REGISTER(14, r14)
-        REGISTER(15, r15)
-    }
-    return 0;
-#else
-    /* There the probe is always at the entry. */
-    return argument == 0   ? PT_REGS_PARM1(ctx)
-           : argument == 1 ? PT_REGS_PARM2(ctx)
-           : argument == 2 ? PT_REGS_PARM3(ctx)
-                           : PT_REGS_PARM4(ctx);
-#endif
-}
-
-static __always_inline uint32_t label_len(const char label[EC_LABEL_LEN])
-{
-    uint32_t len = 0;
-
-    while (len < EC_LABEL_LEN && label[len])
-        len++;
-    return len;
-}
-
-/* Touches the page behind the label's own only if the label reaches into it. */
-static __always_inline long read_label(char label[EC_LABEL_LEN], const void *from, bool sleepable)
-{
-    uint32_t first = PAGE_BYTES - ((uint64_t)from & (PAGE_BYTES - 1));
-
-    if (first >= EC_LABEL_LEN)
-        return read_user(label, EC_LABEL_LEN, from, sleepable);
-    if (read_user_bounded(label, EC_LABEL_LEN, first, from, sleepable))
-        return -1;
-    return label_len(label) < first ? 0 : read_user(label, EC_LABEL_LEN, from, sleepable);
-}
-
 static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uint8_t *ssl, uint64_t cookie,
                                         bool sleepable)
 {

@@ -7,6 +7,8 @@
 #include "session.h"
 #include "target.h"
 
+#include <string.h>
+
 /* Processes remembered of either kind. */
 #define PROCESSES_MAX 65536
 /* EC_SECRET_COOKIE has 15 bits for the library. */
@@ -26,11 +28,39 @@ struct ec_hooks {
     unsigned count;
 };
 
+/* A hook point's places: the first one, and EC_HOOK_MORE_MAX more or Go's second. */
+enum { PROBES_MAX = 1 + EC_HOOK_MORE_MAX };
+
+static struct ec_probe make_nss_probe(const struct ec_hook_point *point, uint32_t id, const struct ec_hook_probe *place)
+{
+    const uint8_t *at = place->registers;
+    enum ec_nss_role role = point->kind == EC_LIBRARY_NSS        ? EC_NSS_KEYLOG
+                            : point->kind == EC_LIBRARY_NSS_KEYS ? EC_NSS_DERIVE
+                                                                 : EC_NSS_VALUE;
+
+    return (struct ec_probe){
+        EC_UPROBE_NSS, false, place->offset,
+        EC_NSS_COOKIE(id, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]), role, point->random_offset)};
+}
+
+static size_t collect_nss_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
+{
+    struct ec_hook_probe first = {.offset = point->probe_offset};
+
+    memcpy(first.registers, point->registers, sizeof(first.registers));
+    ret_probes[0] = make_nss_probe(point, id, &first);
+    for (unsigned i = 0; i < point->n_more; i++)
+        ret_probes[1 + i] = make_nss_probe(point, id, &point->more[i]);
+    return 1 + point->n_more;
+}
+
 static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
 {
     const uint8_t *at = point->registers;
     const bool registers = point->go_abi == EC_GO_ABI_REGISTER;
 
+    if (point->kind == EC_LIBRARY_NSS || point->kind == EC_LIBRARY_NSS_KEYS || point->kind == EC_LIBRARY_NSS_TOKEN)
+        return collect_nss_probes(point, id, ret_probes);
     if (point->kind != EC_LIBRARY_GO) {
         ret_probes[0] = (struct ec_probe){EC_UPROBE_SECRET, false, point->probe_offset,
                                           EC_SECRET_COOKIE(id, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
@@ -46,7 +76,7 @@ static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t 
 /* `id`: comes back in ec_secret_event.library. */
 static bool attach(ec_hooks *hooks, const struct ec_library *library, uint32_t id, GError **error)
 {
-    struct ec_probe probes[2];
+    struct ec_probe probes[PROBES_MAX];
     size_t n;
 
     if (!ec_modules[library->module].packets)
@@ -124,7 +154,8 @@ static void take_process(ec_hooks *hooks, uint32_t pid, const struct ec_process 
     for (guint i = 0; process && i < process->libraries->len; i++) {
         const struct ec_library *library = g_ptr_array_index(process->libraries, i);
 
-        hooked |= ensure_library(hooks, library) && ec_modules[library->module].packets;
+        hooked |= ensure_library(hooks, library) && ec_modules[library->module].packets &&
+                  ec_library_kind_is_tls(library->point.kind);
     }
     if (process && !hooked)
         log_unhooked(hooks, process);

@@ -184,6 +184,7 @@ static const struct {
 } uprobes[] = {
     [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
     [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
+    [EC_UPROBE_NSS] = {"ec_nss_secret", "ec_nss_secret_nosleep", 1u << EC_MODULE_NSS},
     [EC_UPROBE_POSTGRES_ACTIVITY] = {NULL, "ec_postgres_activity", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_END_COMMAND] = {NULL, "ec_postgres_end_command", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_MESSAGE] = {NULL, "ec_postgres_message", 1u << EC_MODULE_POSTGRES},

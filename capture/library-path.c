@@ -84,8 +84,13 @@ void ec_library_path_foreach(void (*visit)(const char *path, void *data), void *
     configuration_read(directories, "/etc/ld.so.conf", 0);
     for (size_t i = 0; i < G_N_ELEMENTS(default_directories); i++)
         directory_add(directories, default_directories[i]);
-    for (guint i = 0; i < directories->len; i++)
-        directory_visit(g_ptr_array_index(directories, i), visit, data);
+    for (guint i = 0; i < directories->len; i++) {
+        const char *directory = g_ptr_array_index(directories, i);
+        g_autofree char *nss = g_build_filename(directory, "nss", NULL);
+
+        directory_visit(directory, visit, data);
+        directory_visit(nss, visit, data);
+    }
 }
 
 int ec_library_debug_open(int fd, const char *root)

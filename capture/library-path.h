@@ -3,7 +3,8 @@
 /* Where a system keeps its shared libraries and their separate debug files. */
 
 /* Calls `visit` with the path of each file that ec_library_name_match()es in ld.so(8)'s directories: those of
- * /etc/ld.so.conf, then the built-in ones. A file can come more than once, by its several names. */
+ * /etc/ld.so.conf, then the built-in ones; and in their "nss", where Debian 11 and Ubuntu keep NSS's tokens. A file can
+ * come more than once, by its several names. */
 void ec_library_path_foreach(void (*visit)(const char *path, void *data), void *data);
 
 /* The debug file of the ELF file `fd`, by its build ID, under `root` ("" for our own) or our own /usr/lib/debug, open

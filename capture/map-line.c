@@ -15,6 +15,9 @@ static const struct name_pattern library_patterns[] = {
     {"libssl.so", "", EC_MODULE_TLS},
     {"libssl-", ".so", EC_MODULE_TLS},
     {"libgnutls.so", "", EC_MODULE_GNUTLS},
+    {"libssl3.so", "", EC_MODULE_NSS},
+    {"libnss3.so", "", EC_MODULE_NSS},
+    {"libsoftokn3.so", "", EC_MODULE_NSS},
     /* BoringSSL under Java: netty, Conscrypt */
     {"libnetty_tcnative", ".so", EC_MODULE_TLS},
     {"libconscrypt", ".so", EC_MODULE_TLS},

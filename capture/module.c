@@ -7,6 +7,7 @@ const struct ec_module ec_modules[] = {
     [EC_MODULE_TLS] = {EC_MODULE_TLS, "tls", "OpenSSL and BoringSSL", true},
     [EC_MODULE_GOTLS] = {EC_MODULE_GOTLS, "gotls", "Go crypto/tls", true},
     [EC_MODULE_GNUTLS] = {EC_MODULE_GNUTLS, "gnutls", "GnuTLS", true},
+    [EC_MODULE_NSS] = {EC_MODULE_NSS, "nss", "NSS (Firefox)", true},
     [EC_MODULE_POSTGRES] = {EC_MODULE_POSTGRES, "postgres", "PostgreSQL", false},
 };
 _Static_assert(sizeof(ec_modules) / sizeof(ec_modules[0]) == EC_MODULE_MAX, "a row per module");

@@ -4,7 +4,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum ec_module_id { EC_MODULE_TLS, EC_MODULE_GOTLS, EC_MODULE_GNUTLS, EC_MODULE_POSTGRES, EC_MODULE_MAX };
+enum ec_module_id {
+    EC_MODULE_TLS,
+    EC_MODULE_GOTLS,
+    EC_MODULE_GNUTLS,
+    EC_MODULE_NSS,
+    EC_MODULE_POSTGRES,
+    EC_MODULE_MAX
+};
 
 struct ec_module {
     enum ec_module_id id;

@@ -9,6 +9,7 @@
 enum ec_uprobe {
     EC_UPROBE_SECRET,            /* cookie: EC_SECRET_COOKIE() */
     EC_UPROBE_GO,                /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_NSS,               /* cookie: EC_NSS_COOKIE() */
     EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
     EC_UPROBE_POSTGRES_END_COMMAND,
     EC_UPROBE_POSTGRES_MESSAGE,

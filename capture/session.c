@@ -216,11 +216,36 @@ static bool add_paths(ec_session *session, const char *const *path, GError **err
     return true;
 }
 
+/* A libssl3 of NSS needs its libnss3 and libsoftokn3; named is usually one of the three. */
+static void add_nss_beside(ec_session *session, const char *path)
+{
+    static const char *const names[] = {"libssl3.so", "libnss3.so", "libsoftokn3.so"};
+    g_autofree char *directory = g_path_get_dirname(path);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *other = g_build_filename(directory, names[i], NULL);
+        g_autoptr(GError) reason = NULL;
+
+        if (g_file_test(other, G_FILE_TEST_IS_REGULAR) && !ec_hooks_add_path(session->hooks, other, &reason))
+            ec_log_warning("%s", reason->message);
+    }
+}
+
+static bool add_nss_paths(ec_session *session, const char *const *path, GError **error)
+{
+    for (; path && *path; path++) {
+        if (!ec_hooks_add_path(session->hooks, *path, error))
+            return false;
+        add_nss_beside(session, *path);
+    }
+    return true;
+}
+
 static bool attach_hooks(ec_session *session, GError **error)
 {
     session->hooks = ec_hooks_new(session->kernel, session->config.modules);
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
-        if (!add_paths(session, session->config.paths[i], error))
+        if (!(i == EC_MODULE_NSS ? add_nss_paths : add_paths)(session, session->config.paths[i], error))
             return false;
     if (wants_packets(session) && ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
@@ -451,6 +476,7 @@ static void update_statistics(ec_session *session)
     total->drop_secret_ring = counters[EC_DROP_SECRET_RING_FULL];
     total->drop_secret_fault = counters[EC_DROP_SECRET_FAULT];
     total->drop_secret_invalid += counters[EC_DROP_SECRET_INVALID];
+    total->drop_secret_unproven += counters[EC_DROP_SECRET_UNPROVEN];
     total->drop_owner_ring = counters[EC_DROP_OWNER_RING_FULL];
     total->drop_message_fault = counters[EC_DROP_MESSAGE_FAULT];
     total->drop_message_ring = counters[EC_DROP_MESSAGE_RING_FULL];
@@ -477,8 +503,8 @@ const char *ec_session_get_ring_drops(const ec_session *session)
 static uint64_t count_losses(const struct ec_statistics *total)
 {
     return total->drop_ring + total->drop_read + total->drop_secret_ring + total->drop_secret_fault +
-           total->drop_secret_invalid + total->drop_owner_ring + total->drop_message_ring + total->drop_message_fault +
-           total->drop_message_invalid + total->late_secrets;
+           total->drop_secret_invalid + total->drop_secret_unproven + total->drop_owner_ring +
+           total->drop_message_ring + total->drop_message_fault + total->drop_message_invalid + total->late_secrets;
 }
 
 /* The sinks hear every REPORT_MS, and within a second of a loss. */

@@ -48,7 +48,7 @@ struct ec_statistics {
     uint64_t drop_ring;                  /* packets lost, ring full */
     uint64_t drop_queue;                 /* packets released early, the hold queue full (not lost) */
     uint64_t drop_read;                  /* packets lost, unreadable in the kernel */
-    uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid;
+    uint64_t drop_secret_ring, drop_secret_fault, drop_secret_invalid, drop_secret_unproven;
     uint64_t drop_owner_ring;
     uint64_t drop_message_ring, drop_message_fault, drop_message_invalid;
     uint64_t truncated;    /* packets cut against the user's wish */

@@ -13,6 +13,7 @@
 #include "hook-cache.h"
 #include "library-path.h"
 #include "map-line.h"
+#include "nss-hook-point.h"
 #include "program-kind.h"
 #include "unsupported-tls.h"
 
@@ -229,6 +230,8 @@ static bool point_find(const struct ec_library *library, const char *root, struc
 {
     if (library->module == EC_MODULE_GOTLS)
         return ec_go_hook_point_find(library->fd, ret_point, error);
+    if (library->module == EC_MODULE_NSS)
+        return ec_nss_hook_point_find(library->fd, ret_point, error);
     g_auto(ec_fd) debug_fd = ec_library_debug_open(library->fd, root);
     return ec_hook_point_find(library->fd, debug_fd, ret_point, error);
 }
@@ -253,10 +256,10 @@ static bool search_start(const ec_target_list *list, struct ec_library *library,
 static enum ec_module_id module_of_kind(enum ec_library_kind kind)
 {
     static const enum ec_module_id modules[] = {
-        [EC_LIBRARY_OPENSSL] = EC_MODULE_TLS,
-        [EC_LIBRARY_BORINGSSL] = EC_MODULE_TLS,
-        [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS,
-        [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
+        [EC_LIBRARY_OPENSSL] = EC_MODULE_TLS,   [EC_LIBRARY_BORINGSSL] = EC_MODULE_TLS,
+        [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS, [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
+        [EC_LIBRARY_NSS] = EC_MODULE_NSS,       [EC_LIBRARY_NSS_KEYS] = EC_MODULE_NSS,
+        [EC_LIBRARY_NSS_TOKEN] = EC_MODULE_NSS,
     };
     _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
 
@@ -753,6 +756,16 @@ static int crypto_open_beside(const char *library_path)
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
+/* By what it is, else by its name. */
+static enum ec_module_id module_of_file(int fd, const char *path)
+{
+    enum ec_module_id module = ec_program_kind_get_module(fd);
+
+    if (module != EC_MODULE_MAX)
+        return module;
+    return ec_nss_file_is_nss(fd) ? EC_MODULE_NSS : module_of_path(path);
+}
+
 const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, GError **error)
 {
     g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -769,9 +782,7 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    enum ec_module_id module = ec_program_kind_get_module(fd);
-    library = library_new(status.st_dev, status.st_ino, module == EC_MODULE_MAX ? module_of_path(path) : module,
-                          g_strdup(path));
+    library = library_new(status.st_dev, status.st_ino, module_of_file(fd, path), g_strdup(path));
     g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
     return library_add(list, library);

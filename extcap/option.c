@@ -286,7 +286,7 @@ _Static_assert(EC_DEFAULT_SNAPLEN == 258048 && EC_SNAPLEN_MAX == 258048, "snaple
 _Static_assert(EC_DEFAULT_RING_SIZE == 64u << 20, "mapsize's texts");
 _Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
 
-static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "postgres", NULL};
+static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "nss", "postgres", NULL};
 _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
 static const char *const plaintext_choices[] = {"none", NULL};
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
@@ -304,7 +304,7 @@ const struct ec_option ec_option_table[] = {
                           .default_text = "all",
                           .display = "Module",
                           .tooltip = "Which libraries to take secrets from",
-                          .expect = "all or the name of a module: tls, gotls, gnutls, postgres",
+                          .expect = "all or the name of a module: tls, gotls, gnutls, nss, postgres",
                           .choices = module_choices,
                           .set = set_module},
     [EC_OPTION_PID] = {.id = EC_OPTION_PID,
@@ -372,6 +372,19 @@ const struct ec_option ec_option_table[] = {
                           .placeholder = "found by itself",
                           .module = EC_MODULE_GNUTLS,
                           .set = set_path},
+    [EC_OPTION_NSS] = {.id = EC_OPTION_NSS,
+                       .name = "nss",
+                       .type = EC_OPTION_TYPE_FILE,
+                       .fronts = BOTH,
+                       .group = EC_GROUP_TARGET,
+                       .value_name = "PATH",
+                       .display = "NSS library",
+                       .tooltip = "Hook this libssl3, libnss3 or libsoftokn3 of NSS, and the other two beside it, too, "
+                                  "beside those found in running processes; may be repeated on the command line",
+                       .expect = "the path of a libssl3 of NSS",
+                       .placeholder = "found by itself",
+                       .module = EC_MODULE_NSS,
+                       .set = set_path},
     [EC_OPTION_POSTGRES] =
         {.id = EC_OPTION_POSTGRES,
          .name = "postgres",

@@ -8,7 +8,8 @@ static uint64_t count_lost(const struct ec_statistics *total)
 
 static uint64_t count_lost_secrets(const struct ec_statistics *total)
 {
-    return total->drop_secret_ring + total->drop_secret_fault + total->drop_secret_invalid;
+    return total->drop_secret_ring + total->drop_secret_fault + total->drop_secret_invalid +
+           total->drop_secret_unproven;
 }
 
 /* ", 3 verified, 1 wrong", the second only if there are any; "" unless secrets are tried out. g_free. */
@@ -47,6 +48,8 @@ static const struct remark {
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_ring), "secrets lost, the ring was full"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_fault), "secrets lost, unreadable in the program's memory"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secrets refused, no valid label or length"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_unproven),
+     "secrets of NSS refused, the key's value wasn't seen"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "changes of a socket's owner lost, the ring was full"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_message_ring), "messages lost, the ring was full: raise --mapsize"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_message_fault), "messages lost, unreadable in the program's memory"},

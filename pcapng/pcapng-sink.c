@@ -286,6 +286,7 @@ static char *statistics_format(const struct ec_statistics *total)
         COUNTER(drop_secret_ring),
         COUNTER(drop_secret_fault),
         COUNTER(drop_secret_invalid),
+        COUNTER(drop_secret_unproven),
         COUNTER(drop_owner_ring),
         COUNTER(drop_message_ring),
         COUNTER(drop_message_fault),

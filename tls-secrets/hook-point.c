@@ -56,6 +56,9 @@ static const char *const kind_names[] = {
     [EC_LIBRARY_BORINGSSL] = "BoringSSL",
     [EC_LIBRARY_GNUTLS] = "GnuTLS",
     [EC_LIBRARY_GO] = "Go crypto/tls",
+    [EC_LIBRARY_NSS] = "NSS",
+    [EC_LIBRARY_NSS_KEYS] = "NSS's keys",
+    [EC_LIBRARY_NSS_TOKEN] = "NSS's token",
 };
 _Static_assert(G_N_ELEMENTS(kind_names) == EC_LIBRARY_KIND_MAX, "a name for every kind");
 
@@ -63,6 +66,11 @@ const char *ec_library_kind_get_name(enum ec_library_kind kind)
 {
     g_return_val_if_fail((unsigned)kind < EC_LIBRARY_KIND_MAX, "");
     return kind_names[kind];
+}
+
+bool ec_library_kind_is_tls(enum ec_library_kind kind)
+{
+    return kind != EC_LIBRARY_NSS_KEYS && kind != EC_LIBRARY_NSS_TOKEN;
 }
 
 static bool unproven(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -86,6 +94,7 @@ struct finder {
     enum ec_hook_method method;
     uint64_t function; /* address */
     bool is_cplusplus; /* the symbol found is mangled */
+    bool is_nss;
     struct ec_random_place random;
 };
 
@@ -140,6 +149,11 @@ static bool is_accessor(const char *name)
 static bool is_gnutls_accessor(const char *name)
 {
     return strcmp(name, "gnutls_session_get_random") == 0;
+}
+
+static bool is_nss_accessor(const char *name)
+{
+    return strcmp(name, "SSL_ExportKeyingMaterial") == 0;
 }
 
 static bool symbol_match_visit(const struct ec_elf_symbol *symbol, void *data)
@@ -231,6 +245,8 @@ static bool function_find_by_reference(struct finder *finder, GError **error)
 {
     struct ec_label_use use;
     ec_label_use_find(finder->code, finder->image, &finder->strings, &use);
+    if (finder->is_nss)
+        ec_label_use_deepen(finder->code, &use);
     bool found = takers_judge(&use, &finder->function, error);
     ec_label_use_clear(&use);
     if (found && !ec_elf_image_find_segment(finder->image, finder->function))
@@ -248,6 +264,8 @@ static bool random_find(struct finder *finder, GError **error)
         kind = EC_ACCESSOR_POINTS;
     else if (symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method))
         kind = EC_ACCESSOR_COPIES;
+    else if (symbol_find(finder, "SSL_ExportKeyingMaterial", is_nss_accessor, &match, &method))
+        kind = EC_ACCESSOR_EXPORTS;
     return ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, error);
 }
 
@@ -255,6 +273,8 @@ static enum ec_library_kind kind_get(const struct finder *finder, const char *ve
 {
     struct symbol_match match;
     enum ec_hook_method method;
+    if (finder->is_nss)
+        return EC_LIBRARY_NSS;
     if (g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC"))
         return EC_LIBRARY_BORINGSSL;
     if (version[0])
@@ -266,6 +286,9 @@ static enum ec_library_kind kind_get(const struct finder *finder, const char *ve
 
 static bool finder_run(struct finder *finder, GError **error)
 {
+    struct symbol_match match;
+    finder->is_nss =
+        symbol_find(finder, "SSL_ExportKeyingMaterial", is_nss_accessor, &match, &(enum ec_hook_method){0});
     ec_label_strings_find(finder->image, &finder->strings);
     if ((finder->strings.labels & handshake_labels) != handshake_labels) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS,
@@ -327,6 +350,8 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
     point.kind = kind_get(&finder, point.version);
     if (point.kind == EC_LIBRARY_GNUTLS)
         ec_gnutls_version_find(fd, point.version);
+    if (point.kind == EC_LIBRARY_NSS)
+        ec_nss_version_find(fd, point.version);
     if (!point_fill(&finder, &point))
         return unproven(error, "the function lies outside the file");
     *ret_point = point;

@@ -3,8 +3,9 @@
 /*
  * Finds the function of a TLS library that is handed every secret: ssl_log_secret(ssl, label,
  * secret, secret_len) in OpenSSL >= 1.1.1, BoringSSL and AWS-LC, _gnutls_nss_keylog_write(session, label,
- * secret, secret_len) in GnuTLS >= 3.6. By symbol, else by debug data,
- * else by cross-reference from the label strings. What is not proven is refused with a reason.
+ * secret, secret_len) in GnuTLS >= 3.6; and ssl3_RecordKeyLog(socket, label, key) in NSS's libssl3, where
+ * nss-hook-point.h tells how the key's value is had. By symbol, else by debug data, else by cross-reference from the
+ * label strings. What is not proven is refused with a reason.
  *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
  */
@@ -20,15 +21,26 @@ enum ec_library_kind {
     EC_LIBRARY_OPENSSL,
     EC_LIBRARY_BORINGSSL,
     EC_LIBRARY_GNUTLS,
-    EC_LIBRARY_GO, /* a program with Go's crypto/tls: go-hook-point.h */
+    EC_LIBRARY_GO,        /* a program with Go's crypto/tls: go-hook-point.h */
+    EC_LIBRARY_NSS,       /* libssl3 of NSS; this and the next two: nss-hook-point.h */
+    EC_LIBRARY_NSS_KEYS,  /* libnss3 */
+    EC_LIBRARY_NSS_TOKEN, /* libsoftokn3 */
     EC_LIBRARY_KIND_MAX
 };
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
+/* Whether a process that maps a library of this kind speaks TLS by it: NSS's other two serve its libssl3. */
+bool ec_library_kind_is_tls(enum ec_library_kind kind);
 
 /* How Go passes arguments: on the stack, or, since 1.17 (x86-64) and 1.18 (aarch64), in registers. */
 enum ec_go_abi { EC_GO_ABI_STACK, EC_GO_ABI_REGISTER };
 
 #define EC_HOOK_ARGUMENTS 4
+/* A further place to probe, as probe_offset and registers of ec_hook_point. */
+struct ec_hook_probe {
+    uint64_t offset;
+    uint8_t registers[EC_HOOK_ARGUMENTS];
+};
+#define EC_HOOK_MORE_MAX 3
 struct ec_hook_point {
     enum ec_library_kind kind;
     enum ec_hook_method method;
@@ -46,8 +58,10 @@ struct ec_hook_point {
     enum ec_go_abi go_abi;          /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
     uint64_t go_resume_offset;      /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
                                        go-hook-point.h */
-    char version[48];               /* of the library if its file tells ("3.0.22"), else "" */
-    char build_id[41];              /* hex, "" if it has none */
+    unsigned n_more;                /* EC_LIBRARY_NSS_TOKEN: several functions are probed, all alike */
+    struct ec_hook_probe more[EC_HOOK_MORE_MAX];
+    char version[48];  /* of the library if its file tells ("3.0.22"), else "" */
+    char build_id[41]; /* hex, "" if it has none */
 };
 
 enum ec_hook_error {
@@ -75,3 +89,5 @@ bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_ho
 bool ec_library_version_find(int fd, char ret_version[static 48]);
 /* The version of a libgnutls ("3.7.9"), by the text that it logs at its start. False if it has none. */
 bool ec_gnutls_version_find(int fd, char ret_version[static 48]);
+/* The version of one of NSS's libraries ("3.87.1"), by the text that each of them holds. False if it has none. */
+bool ec_nss_version_find(int fd, char ret_version[static 48]);

@@ -148,6 +148,24 @@ static void mov_decode(const cs_x86_op *to, const cs_x86_op *from, struct ec_ins
     }
 }
 
+/* xmm and ymm of the same number are one register. */
+static int8_t vector_get(unsigned name)
+{
+    if (name >= X86_REG_XMM0 && name <= X86_REG_XMM15)
+        return (int8_t)(name - X86_REG_XMM0);
+    return name >= X86_REG_YMM0 && name <= X86_REG_YMM15 ? (int8_t)(name - X86_REG_YMM0) : EC_REG_NONE;
+}
+
+/* capstone 4 takes the memory operand of some for read although it is written. */
+static void vector_move_decode(const cs_x86 *x86, struct ec_insn *insn)
+{
+    if (x86->op_count != 2 || insn->size < 16)
+        return;
+    insn->stores = x86->operands[0].type == X86_OP_MEM;
+    insn->reads = !insn->stores;
+    insn->vector = vector_get(x86->operands[insn->stores ? 1 : 0].reg);
+}
+
 static void lea_decode(const cs_x86_op *to, const cs_x86_op *from, struct ec_insn *insn)
 {
     insn->reads = insn->stores = false;
@@ -204,6 +222,16 @@ static void operands_decode(const cs_insn *raw, struct ec_insn *insn)
     case X86_INS_MOVABS:
         mov_decode(&operands[0], &operands[1], insn);
         break;
+    case X86_INS_MOVUPS:
+    case X86_INS_MOVAPS:
+    case X86_INS_MOVDQU:
+    case X86_INS_MOVDQA:
+    case X86_INS_VMOVUPS:
+    case X86_INS_VMOVAPS:
+    case X86_INS_VMOVDQU:
+    case X86_INS_VMOVDQA:
+        vector_move_decode(&raw->detail->x86, insn);
+        break;
     case X86_INS_LEA:
         lea_decode(&operands[0], &operands[1], insn);
         break;
@@ -247,7 +275,7 @@ static void x86_decode(struct ec_decoder *decoder, const cs_insn *raw, struct ec
 {
     const cs_x86 *x86 = &raw->detail->x86;
     *insn = (struct ec_insn){.address = raw->address, .length = raw->size, .width = 8};
-    insn->dst = insn->dst2 = insn->src = insn->src2 = insn->base = insn->index = EC_REG_NONE;
+    insn->dst = insn->dst2 = insn->src = insn->src2 = insn->base = insn->index = insn->vector = EC_REG_NONE;
     for (uint8_t i = 0; i < x86->op_count; i++)
         if (x86->operands[i].type == X86_OP_MEM)
             memory_read(raw, &x86->operands[i], insn);

@@ -19,6 +19,7 @@ enum {
     INSN_BACK_MAX = 9,      /* bytes of an x86-64 instruction in front of its last 4 */
     ADRP_BACK_MAX = 512,    /* bytes that an adrp may stand in front of its add */
     STRING_MARGIN = 64,     /* more than the longest label */
+    PASSAGES_MAX = 64,
 };
 
 static void place_add(struct ec_label_strings *strings, uint64_t address, enum ec_secret_label label)
@@ -126,17 +127,31 @@ struct reference_scan {
     uint8_t low_bits[1 << 13]; /* bit per value of those bits that some label has */
 };
 
-static void taker_add(struct ec_label_use *use, uint64_t address, enum ec_secret_label label)
+static void taker_add(struct ec_label_use *use, uint64_t address, uint32_t labels)
 {
     for (size_t i = 0; i < use->takers->len; i++) {
         struct ec_label_taker *taker = &g_array_index(use->takers, struct ec_label_taker, i);
         if (taker->address == address) {
-            taker->labels |= 1u << label;
+            taker->labels |= labels;
             return;
         }
     }
-    struct ec_label_taker taker = {address, 1u << label};
+    struct ec_label_taker taker = {address, labels};
     g_array_append_val(use->takers, taker);
+}
+
+static void passage_add(struct ec_label_use *use, uint64_t address, int argument, uint32_t labels)
+{
+    for (size_t i = 0; i < use->passages->len; i++) {
+        struct ec_label_passage *passage = &g_array_index(use->passages, struct ec_label_passage, i);
+        if (passage->address == address && passage->argument == argument) {
+            passage->labels |= labels;
+            return;
+        }
+    }
+    struct ec_label_passage passage = {address, labels, argument};
+    if (use->passages->len < PASSAGES_MAX)
+        g_array_append_val(use->passages, passage);
 }
 
 static void taker_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
@@ -144,8 +159,14 @@ static void taker_visit(const struct ec_insn *insn, const struct ec_state *state
     struct reference_scan *scan = data;
     const struct ec_machine *machine = ec_code_get_machine(scan->code);
     bool calls = insn->op == EC_OP_CALL || (insn->op == EC_OP_JUMP && ec_code_is_function(scan->code, insn->target));
-    if (calls && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED)
-        taker_add(scan->use, insn->target, scan->label);
+    for (size_t i = 0; calls && insn->target && i < G_N_ELEMENTS(machine->args); i++) {
+        if (machine->args[i] == EC_REG_NONE || state->registers[machine->args[i]].kind != EC_VALUE_TRACKED)
+            continue;
+        if (i == 1)
+            taker_add(scan->use, insn->target, 1u << scan->label);
+        else
+            passage_add(scan->use, insn->target, (int)i, 1u << scan->label);
+    }
 }
 
 /* From behind the instruction that loads the label's address on. */
@@ -169,6 +190,7 @@ static void references_follow(struct reference_scan *scan)
 {
     for (int round = 0; round < 2; round++) {
         g_array_set_size(scan->use->takers, 0);
+        g_array_set_size(scan->use->passages, 0);
         for (size_t i = 0; i < scan->references->len && !scan->use->exhausted; i++)
             reference_follow(scan, &g_array_index(scan->references, struct reference, i));
     }
@@ -294,7 +316,8 @@ static int taker_compare(const void *a, const void *b)
 void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, const struct ec_label_strings *strings,
                        struct ec_label_use *ret_use)
 {
-    *ret_use = (struct ec_label_use){.takers = g_array_new(FALSE, FALSE, sizeof(struct ec_label_taker))};
+    *ret_use = (struct ec_label_use){.takers = g_array_new(FALSE, FALSE, sizeof(struct ec_label_taker)),
+                                     .passages = g_array_new(FALSE, FALSE, sizeof(struct ec_label_passage))};
     g_autofree struct reference_scan *scan = g_new0(struct reference_scan, 1);
     g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(struct reference));
     scan->references = references;
@@ -317,7 +340,41 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
     ret_use->exhausted |= ec_code_is_exhausted(code);
 }
 
+struct passage_run {
+    struct ec_code *code;
+    struct ec_label_use *use;
+    uint32_t labels;
+};
+
+static void passage_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct passage_run *run = data;
+    const struct ec_machine *machine = ec_code_get_machine(run->code);
+    const struct ec_value *first = &state->registers[machine->args[0]];
+    bool calls = insn->op == EC_OP_CALL || (insn->op == EC_OP_JUMP && ec_code_is_function(run->code, insn->target));
+    if (calls && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED &&
+        first->kind == EC_VALUE_ARG && first->pointer == 0 && first->offset == 0)
+        taker_add(run->use, insn->target, run->labels);
+}
+
+void ec_label_use_deepen(struct ec_code *code, struct ec_label_use *use)
+{
+    const struct ec_machine *machine = ec_code_get_machine(code);
+    for (size_t i = 0; i < use->passages->len; i++) {
+        const struct ec_label_passage *passage = &g_array_index(use->passages, struct ec_label_passage, i);
+        struct passage_run run = {code, use, passage->labels};
+        struct ec_state state;
+        ec_state_init_entry(&state, machine);
+        state.registers[machine->args[passage->argument]] = (struct ec_value){.kind = EC_VALUE_TRACKED};
+        if (!ec_flow_run(code, passage->address, &state, EC_JOIN_MAY, passage_visit, &run))
+            use->exhausted = true;
+    }
+    g_array_sort(use->takers, taker_compare);
+    use->exhausted |= ec_code_is_exhausted(code);
+}
+
 void ec_label_use_clear(struct ec_label_use *use)
 {
+    g_clear_pointer(&use->passages, g_array_unref);
     g_clear_pointer(&use->takers, g_array_unref);
 }

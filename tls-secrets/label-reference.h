@@ -26,11 +26,21 @@ struct ec_label_taker {
     uint64_t address;
     uint32_t labels; /* bit per enum ec_secret_label */
 };
+/* A function that labels reach as another argument. */
+struct ec_label_passage {
+    uint64_t address;
+    uint32_t labels;
+    int argument; /* from 0 */
+};
 struct ec_label_use {
     GArray *takers;      /* struct ec_label_taker, by descending number of labels */
+    GArray *passages;    /* struct ec_label_passage; at most 64 */
     uint32_t referenced; /* bit per label whose address some instruction loads */
     bool exhausted;      /* the search was cut short */
 };
 void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, const struct ec_label_strings *strings,
                        struct ec_label_use *ret_use);
+/* Follows the labels into the functions that get them as another argument than the second; takers are then also the
+ * callees that get, with the label as their second argument, that function's own first one as their first. */
+void ec_label_use_deepen(struct ec_code *code, struct ec_label_use *use);
 void ec_label_use_clear(struct ec_label_use *use);

@@ -3,7 +3,8 @@
  * OPENSSL_VERSION_TEXT, which every build of these libraries holds somewhere:
  *   "OpenSSL 3.0.22 13 Oct 2026", "OpenSSL 1.1.1w  11 Sep 2023", "LibreSSL 3.8.2",
  *   "OpenSSL 1.1.1 (compatible; BoringSSL)", "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
- * and GnuTLS's line for its log, "Enabled GnuTLS 3.7.9 logging...".
+ * GnuTLS's line for its log, "Enabled GnuTLS 3.7.9 logging...", and what every library of NSS holds for what(1),
+ * "Version: NSS 3.87.1" (lib/ssl/sslver.c and its likes).
  */
 #include "elf-image.h"
 #include "hook-point.h"
@@ -68,11 +69,9 @@ static bool version_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
     return true;
 }
 
-static bool gnutls_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+/* The number behind a fixed text. */
+static bool number_scan(const uint8_t *piece, size_t len, const char *before, struct version_search *search)
 {
-    static const char before[] = "Enabled GnuTLS ";
-    struct version_search *search = data;
-    (void)at;
     const uint8_t *end = piece + len, *hit = NULL;
     for (const uint8_t *from = piece; (hit = memmem(from, end - from, before, strlen(before))); from = hit + 1) {
         char text[TEXT_LEN] = "";
@@ -82,6 +81,18 @@ static bool gnutls_scan(const uint8_t *piece, size_t len, uint64_t at, void *dat
             return false;
     }
     return true;
+}
+
+static bool gnutls_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    (void)at;
+    return number_scan(piece, len, "Enabled GnuTLS ", data);
+}
+
+static bool nss_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    (void)at;
+    return number_scan(piece, len, "Version: NSS ", data);
 }
 
 static bool version_find(int fd, ec_elf_visit scan, char ret_version[static VERSION_LEN])
@@ -105,4 +116,9 @@ bool ec_library_version_find(int fd, char ret_version[static VERSION_LEN])
 bool ec_gnutls_version_find(int fd, char ret_version[static VERSION_LEN])
 {
     return version_find(fd, gnutls_scan, ret_version);
+}
+
+bool ec_nss_version_find(int fd, char ret_version[static VERSION_LEN])
+{
+    return version_find(fd, nss_scan, ret_version);
 }

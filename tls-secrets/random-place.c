@@ -130,6 +130,114 @@ static bool logger_read(struct ec_code *code, uint64_t address, struct places *r
     return true;
 }
 
+/*
+ * SSL_ExportKeyingMaterial of NSS first turns its descriptor into the socket, by a call, and then puts together what
+ * the exporter's PRF gets: the client random, the server random behind it (RFC 5705, section 4). So of the two places
+ * in the socket that are copied, the one that goes to the front is the client random's.
+ */
+enum { EXPORT_MOVES_MAX = 64, EXPORT_HEAD_MAX = 64, EXPORT_DISTANCE_MAX = 64 };
+
+struct vector_move {
+    uint64_t address;
+    int64_t place; /* bytes from the socket, or from the copy's base register */
+    int8_t vector, base;
+    uint8_t size; /* bytes */
+    bool stores;
+};
+
+struct export_moves {
+    const struct ec_machine *machine;
+    struct vector_move list[EXPORT_MOVES_MAX];
+    size_t count;
+};
+
+static void export_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct export_moves *moves = data;
+    if (insn->vector == EC_REG_NONE || insn->base == EC_REG_NONE || insn->index != EC_REG_NONE ||
+        insn->base == moves->machine->stack || moves->count == EXPORT_MOVES_MAX)
+        return;
+    const struct ec_value *base = &state->registers[insn->base];
+    bool of_socket = base->kind == EC_VALUE_ARG && base->pointer == 0;
+    if (of_socket == insn->stores)
+        return;
+    moves->list[moves->count++] = (struct vector_move){.address = insn->address,
+                                                       .place = insn->displacement + (of_socket ? base->offset : 0),
+                                                       .vector = insn->vector,
+                                                       .base = insn->base,
+                                                       .size = insn->size,
+                                                       .stores = insn->stores};
+}
+
+/* The load that filled the register which this one stores: the nearest before it. */
+static const struct vector_move *load_find(const struct export_moves *moves, const struct vector_move *store)
+{
+    const struct vector_move *load = NULL;
+    for (size_t i = 0; i < moves->count; i++) {
+        const struct vector_move *move = &moves->list[i];
+        if (!move->stores && move->vector == store->vector && move->size == store->size &&
+            move->address < store->address && store->address - move->address <= EXPORT_DISTANCE_MAX &&
+            (!load || move->address > load->address))
+            load = move;
+    }
+    return load;
+}
+
+/* Where each of the copy's 64 bytes comes from; false if two moves tell different things. */
+static bool origins_collect(const struct export_moves *moves, int64_t origins[static 2 * RANDOM_LEN])
+{
+    for (size_t i = 0; i < moves->count; i++) {
+        const struct vector_move *store = &moves->list[i], *load = store->stores ? load_find(moves, store) : NULL;
+        for (int64_t byte = 0; load && byte < store->size; byte++) {
+            int64_t to = store->place + byte, from = load->place + byte;
+            if (to < 0 || to >= 2 * RANDOM_LEN)
+                continue;
+            if (origins[to] != 0 && origins[to] != from)
+                return false;
+            origins[to] = from;
+        }
+    }
+    return true;
+}
+
+/* Two runs of 32 bytes that are neighbours in the socket too. */
+static bool origins_are_randoms(const int64_t origins[static 2 * RANDOM_LEN])
+{
+    for (int64_t byte = 0; byte < RANDOM_LEN; byte++)
+        if (origins[byte] != origins[0] + byte || origins[RANDOM_LEN + byte] != origins[RANDOM_LEN] + byte)
+            return false;
+    return origins[0] > 0 && origins[0] <= UINT16_MAX && ABS(origins[0] - origins[RANDOM_LEN]) == RANDOM_LEN;
+}
+
+static bool call_find(struct ec_code *code, uint64_t address, struct ec_insn *ret_call)
+{
+    for (int i = 0; i < EXPORT_HEAD_MAX && ec_code_read(code, address, ret_call); i++) {
+        if (ret_call->op == EC_OP_CALL)
+            return true;
+        if (ret_call->op == EC_OP_JUMP || ret_call->op == EC_OP_STOP)
+            return false;
+        address += ret_call->length;
+    }
+    return false;
+}
+
+static bool export_read(struct ec_code *code, uint64_t address, struct places *ret_places)
+{
+    struct export_moves moves = {.machine = ec_code_get_machine(code)};
+    int64_t origins[2 * RANDOM_LEN] = {0};
+    struct ec_state state;
+    struct ec_insn call;
+    ec_state_init(&state);
+    state.registers[0] = (struct ec_value){.kind = EC_VALUE_ARG}; /* rax, x0: what a call returns */
+    if (!call_find(code, address, &call))
+        return true;
+    if (!ec_flow_run(code, call.address + call.length, &state, EC_JOIN_MUST, export_visit, &moves))
+        return false;
+    if (origins_collect(&moves, origins) && origins_are_randoms(origins))
+        places_add(ret_places, state.registers[0], origins[0]);
+    return true;
+}
+
 /* From OpenSSL 3.2 on a QUIC object is turned into its connection first, by a call: its result is unknown, what
  * joins it is not; hence EC_JOIN_MAY. */
 static bool accessor_read(struct ec_code *code, enum ec_random_accessor kind, uint64_t address,
@@ -140,6 +248,8 @@ static bool accessor_read(struct ec_code *code, enum ec_random_accessor kind, ui
     ec_state_init_entry(&state, evidence.machine);
     if (kind == EC_ACCESSOR_NONE)
         return true;
+    if (kind == EC_ACCESSOR_EXPORTS)
+        return export_read(code, address, ret_places);
     if (!ec_flow_run(code, address, &state, EC_JOIN_MAY, evidence_visit, &evidence))
         return false;
     *ret_places = kind == EC_ACCESSOR_COPIES ? evidence.pointed : evidence.given;

@@ -11,9 +11,10 @@ struct ec_random_place {
 
 /* How the library's accessor of the random hands it out. */
 enum ec_random_accessor {
-    EC_ACCESSOR_NONE,   /* there is none */
-    EC_ACCESSOR_COPIES, /* SSL_get_client_random(ssl, out, len) */
-    EC_ACCESSOR_POINTS, /* gnutls_session_get_random(session, datum *client, datum *server) */
+    EC_ACCESSOR_NONE,    /* there is none */
+    EC_ACCESSOR_COPIES,  /* SSL_get_client_random(ssl, out, len) */
+    EC_ACCESSOR_POINTS,  /* gnutls_session_get_random(session, datum *client, datum *server) */
+    EC_ACCESSOR_EXPORTS, /* NSS's SSL_ExportKeyingMaterial(descriptor, …): see export_read() */
 };
 
 /* `logger`: address of the function that is handed every secret. It passes (random, 32) on or loops over 32 bytes.

@@ -8,48 +8,11 @@ import time
 import unittest
 
 import lab
-import pcapng
-
-FIELDS = ("http.request.uri", "http.response.code", "http2.headers.path", "http2.headers.status")
-# A response that the server's closing ends is complete only then.
-LIVE = ("-o", "http.desegment_body:FALSE")
+import live
+from live import values
 
 
-def values(table, *names):
-    return [value for row in table for name in names for value in row[name].split(",") if value]
-
-
-class Libraries(lab.Lab):
-    def capture(self, interface, *arguments):
-        """By tshark, and beside it to a file, which tells how it went."""
-        saved = self.path("saved.pcapng")
-        self.ecapture = self.start_ecapture("--verify", "-w", saved, *arguments, module=interface[len("ecapture-"):])
-        preference = interface.replace("-", "_")
-        live = [f"extcap.{preference}.{name[2:]}:{value}" for name, value in zip(arguments[::2], arguments[1::2])]
-        return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=FIELDS,
-                                 display="http || http2", interface=interface)
-
-    def finish(self, tshark, paths, responses=None):
-        """Every path was requested and answered; no secret came late, no handshake went without."""
-        def done():
-            table = tshark.table()
-            return set(paths) <= set(values(table, "http.request.uri", "http2.headers.path")) and \
-                len(values(table, "http.response.code", "http2.headers.status")) >= \
-                (len(paths) if responses is None else responses)
-
-        try:
-            lab.wait_until(done, 25, f"{paths} and their responses, decrypted")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; seen: {tshark.table()}; {tshark.messages()}") from None
-        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
-        self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
-        comment = pcapng.File(self.path("saved.pcapng")).statistics[0][1][0].decode()
-        counts = dict(word.split("=") for word in comment.split())
-        self.assertEqual(counts["late_secrets"], "0", comment)
-        self.assertEqual(counts["handshakes_without_secrets"], "0", comment)
-        self.assertGreater(int(counts["handshakes_with_secrets"]), 0, comment)
-        self.assertEqual(counts["handshakes_verified"], counts["handshakes_with_secrets"], comment)
-
+class Libraries(live.LiveLab):
     # --- GnuTLS ----------------------------------------------------------------------------------
 
     def start_gnutls_serv(self, port=4433):

@@ -121,9 +121,14 @@ static void ec_library_name_match_knows_openssl_and_its_copies(void **state)
     assert_true(is_library("/tmp/libnetty_tcnative_linux_x86_641234.so"));
     assert_false(is_library("/usr/lib/libgnutls-dane.so.0"));
     assert_int_equal(ec_library_name_get_module("/l/libgnutls.so.30", 18), EC_MODULE_GNUTLS);
+    assert_int_equal(ec_library_name_get_module("/l/libssl3.so", 13), EC_MODULE_NSS);
+    assert_int_equal(ec_library_name_get_module("/l/libnss3.so", 13), EC_MODULE_NSS);
+    assert_int_equal(ec_library_name_get_module("/l/libsoftokn3.so", 17), EC_MODULE_NSS);
+    assert_false(is_library("/usr/lib/libsoftokn3.chk"));
+    assert_false(is_library("/usr/lib/libnssutil3.so"));
     assert_int_equal(ec_library_name_get_module("/l/libssl.so.3", 14), EC_MODULE_TLS);
     assert_false(is_library("/usr/lib/libgnutlsxx.so.30"));
-    assert_false(is_library("/usr/lib/libssl3.so"));
+    assert_false(is_library("/usr/lib/libssl3-dev"));
     assert_false(is_library("/usr/lib/libssl-doc.txt"));
     assert_false(is_library("/usr/lib/xlibssl.so.3"));
     assert_false(is_library("/libssl.so.3/other.so"));

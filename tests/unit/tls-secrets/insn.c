@@ -184,6 +184,28 @@ static void decode_x86_control(void **state)
     assert_int_equal(X86("\xf3\x0f\x1e\xfa").writes, 0); /* endbr64 */
 }
 
+static void vector_check(struct ec_insn insn, int vector, bool stores, int base, int size, int64_t displacement)
+{
+    assert_int_equal(insn.vector, vector);
+    assert_int_equal(insn.stores, stores);
+    assert_int_equal(insn.reads, !stores);
+    assert_int_equal(insn.base, base);
+    assert_int_equal(insn.size, size);
+    assert_int_equal(insn.displacement, displacement);
+}
+
+static void decode_vector_moves(void **state)
+{
+    (void)state;
+    vector_check(X86("\x0f\x11\x08"), 1, true, 0, 16, 0); /* movups %xmm1,(%rax) */
+    /* movdqu 0x620(%r12),%xmm10 */
+    vector_check(X86("\xf3\x45\x0f\x6f\x94\x24\x20\x06\x00\x00"), 10, false, 12, 16, 0x620);
+    vector_check(X86("\xc5\xfe\x7f\x48\x20"), 1, true, 0, 32, 0x20); /* vmovdqu %ymm1,0x20(%rax) */
+    vector_check(arm64(0xad410420), 0, false, 1, 32, 32);            /* ldp q0, q1, [x1, #32] */
+    vector_check(arm64(0xad000c02), 2, true, 0, 32, 0);              /* stp q2, q3, [x0] */
+    assert_int_equal(X86("\x48\x89\xd0").vector, EC_REG_NONE);       /* mov %rdx,%rax */
+}
+
 static void decode_x86_cut_fails(void **state)
 {
     (void)state;
@@ -200,7 +222,8 @@ int main(void)
         cmocka_unit_test(machine_get_other_is_null), cmocka_unit_test(decode_arm64_addresses),
         cmocka_unit_test(decode_arm64_moves),        cmocka_unit_test(decode_arm64_memory),
         cmocka_unit_test(decode_arm64_control),      cmocka_unit_test(decode_x86_values),
-        cmocka_unit_test(decode_x86_control),        cmocka_unit_test(decode_x86_cut_fails),
+        cmocka_unit_test(decode_x86_control),        cmocka_unit_test(decode_vector_moves),
+        cmocka_unit_test(decode_x86_cut_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

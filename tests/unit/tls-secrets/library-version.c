@@ -90,10 +90,20 @@ static void version_find_other_texts_finds_none(void **state)
     }
 }
 
+static void nss_version_find_text_of_what_gives_version(void **state)
+{
+    (void)state;
+    char version[48];
+    assert_false(text_find(ec_nss_version_find, "NSS_3.11.4", version));
+    assert_true(text_find(ec_nss_version_find, "Version: NSS 3.87.1 Basic ECC", version));
+    assert_string_equal(version, "3.87.1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gnutls_version_find_text_of_log_gives_version),
+        cmocka_unit_test(nss_version_find_text_of_what_gives_version),
         cmocka_unit_test(version_find_known_texts_gives_version),
         cmocka_unit_test(version_find_other_texts_finds_none),
     };
