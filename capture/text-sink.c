@@ -24,6 +24,7 @@
 /* Bytes of messages in the making, all conversations together. */
 #define BUDGET (64u << 20)
 #define USERS_MAX 1024
+_Static_assert(EC_TEXT_SHOWN_MAX == EC_TEXT_BODY_MAX, "the public limit is that of messages");
 /* ns that bytes wait for more of them to say what they are. */
 #define UNDECIDED_MAX 1000000000ull
 

@@ -7,6 +7,9 @@
 #include "sink.h"
 #include "text-output.h"
 
+/* Bytes of a body that are ever kept, and so the greatest shown_max that makes a difference. */
+#define EC_TEXT_SHOWN_MAX (4u << 20)
+
 enum ec_text_color { EC_TEXT_COLOR_AUTO, EC_TEXT_COLOR_ALWAYS, EC_TEXT_COLOR_NEVER };
 
 struct ec_text_config {

@@ -57,12 +57,41 @@ static bool settle_keylog(struct ec_options *options, GError **error)
            set_usage_error(error, "no key log is given: add -w FILE, or -w - for standard output");
 }
 
+static bool is_stdout(const char *path)
+{
+    return !path || !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
+}
+
+static bool settle_text(struct ec_options *options, GError **error)
+{
+    bool rotates = options->text.output.rotate_size || options->text.output.rotate_seconds;
+
+    options->mode = EC_MODE_TEXT;
+    options->text.output.path = options->pcapfile ? options->pcapfile : "-";
+    if (rotates && is_stdout(options->pcapfile))
+        return set_usage_error(error, "only files can be rotated: add -w FILE");
+    if (options->text.json && options->text.hex)
+        return set_usage_error(error, "--json and --hex exclude each other: leave one out");
+    if (options->keylogfile && (!g_strcmp0(options->text.output.path, options->keylogfile) ||
+                                (is_stdout(options->pcapfile) && is_stdout(options->keylogfile))))
+        return set_usage_error(error, "text and key log can't share one file: give -w and -k different ones");
+    if (options->filter)
+        return set_usage_error(error, "a capture filter is for packets, text mode has none: choose processes with -p, "
+                                      "or add -w FILE");
+    return true;
+}
+
 static bool settle_output(struct ec_options *options, GError **error)
 {
+    if (options->mode == EC_MODE_TEXT || (!options->mode_given && !options->pcapfile && !options->keylogfile))
+        return settle_text(options, error);
+    if (options->text_option) {
+        g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
+                    "--%s is for text mode: leave it out, or add -m text", options->text_option);
+        return false;
+    }
     if (options->mode == EC_MODE_KEYLOG)
         return settle_keylog(options, error);
-    if (options->mode == EC_MODE_TEXT || (!options->mode_given && !options->pcapfile && !options->keylogfile))
-        return set_usage_error(error, "not supported yet: text output, use -w FILE (pcapng) or -k FILE (key log)");
     if (options->mode_given && !options->pcapfile)
         return set_usage_error(error, "no capture file is given: add -w FILE, or -w - for standard output");
     if (options->pcapfile && !g_strcmp0(options->pcapfile, options->keylogfile))

@@ -80,7 +80,8 @@ void ec_help_print(FILE *out)
           "       ecapture list [--json]\n"
           "       ecapture doctor [--json]\n"
           "\n"
-          "Captures packets together with the TLS secrets that decrypt them and the processes behind them.\n"
+          "With -w or -k, captures packets together with the TLS secrets that decrypt them and the processes\n"
+          "behind them; without, shows as text what programs say over TLS.\n"
           "\n"
           "Modules:\n",
           out);
@@ -93,7 +94,8 @@ void ec_help_print(FILE *out)
           "Examples:\n"
           "  ecapture tls -w - port 443 | wireshark -k -i -\n"
           "  ecapture tls -w curl.pcapng -- curl https://example.org\n"
-          "  ecapture tls -k keys.log -p 1234\n",
+          "  ecapture tls -k keys.log -p 1234\n"
+          "  ecapture tls -t 1000 -- curl https://example.org\n",
           out);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "option.h"
 #include "module.h"
+#include "option-text.h"
 #include "session.h"
 
 #include <pwd.h>
@@ -20,8 +21,8 @@ G_DEFINE_QUARK(ec - option - error - quark, ec_option_error)
 #define RING_SIZE_MAX (1u << 31)
 
 static const char *const group_names[] = {
-    [EC_GROUP_TARGET] = "Target", [EC_GROUP_PACKETS] = "Packets", [EC_GROUP_OUTPUT] = "Output",
-    [EC_GROUP_LOG] = "Log",       [EC_GROUP_OTHER] = "Other",
+    [EC_GROUP_TARGET] = "Target",  [EC_GROUP_PACKETS] = "Packets", [EC_GROUP_OUTPUT] = "Output",
+    [EC_GROUP_TEXT] = "Text mode", [EC_GROUP_LOG] = "Log",         [EC_GROUP_OTHER] = "Other",
 };
 _Static_assert(G_N_ELEMENTS(group_names) == EC_GROUP_MAX, "a name per group");
 
@@ -531,9 +532,79 @@ const struct ec_option ec_option_table[] = {
          .group = EC_GROUP_OUTPUT,
          .value_name = "pcapng|pcap|keylog|text",
          .display = "Output mode",
-         .tooltip = "What -w writes: pcapng (the default), pcap (packets alone, nothing else fits in) or keylog",
+         .tooltip =
+             "What to write: pcapng (the default with -w), pcap (packets alone, nothing else fits in), keylog, or "
+             "text (the default without -w and -k: what programs say, to standard output or the file of -w)",
          .expect = "pcapng, pcap, keylog or text",
          .set = set_model},
+    [EC_OPTION_JSON] = {.id = EC_OPTION_JSON,
+                        .name = "json",
+                        .type = EC_OPTION_TYPE_FLAG,
+                        .fronts = EC_FRONT_CLI,
+                        .group = EC_GROUP_TEXT,
+                        .display = "JSON",
+                        .tooltip = "One line of JSON for each message, instead of a block of text",
+                        .set = ec_option_set_json},
+    [EC_OPTION_HEX] = {.id = EC_OPTION_HEX,
+                       .name = "hex",
+                       .type = EC_OPTION_TYPE_FLAG,
+                       .fronts = EC_FRONT_CLI,
+                       .group = EC_GROUP_TEXT,
+                       .display = "Hexdump",
+                       .tooltip = "Show every body as a hexdump, not only those that are no text",
+                       .set = ec_option_set_hex},
+    [EC_OPTION_TSIZE] = {.id = EC_OPTION_TSIZE,
+                         .name = "tsize",
+                         .letter = 't',
+                         .type = EC_OPTION_TYPE_UNSIGNED,
+                         .fronts = EC_FRONT_CLI,
+                         .group = EC_GROUP_TEXT,
+                         .value_name = "BYTES",
+                         .default_text = "4194304",
+                         .display = "Text size",
+                         .tooltip = "Show at most this many bytes of a body, and say so; 0 is the maximum, 4194304",
+                         .expect = "a number of bytes from 0 to 4194304",
+                         .min = 0,
+                         .max = EC_TEXT_SHOWN_MAX,
+                         .set = ec_option_set_tsize},
+    [EC_OPTION_COLOR] = {.id = EC_OPTION_COLOR,
+                         .name = "color",
+                         .type = EC_OPTION_TYPE_SELECTOR,
+                         .fronts = EC_FRONT_CLI,
+                         .group = EC_GROUP_TEXT,
+                         .value_name = "auto|always|never",
+                         .default_text = "auto",
+                         .display = "Colours",
+                         .tooltip = "Colour what isn't part of a message; auto does so on a terminal, unless the "
+                                    "environment has NO_COLOR",
+                         .expect = "auto, always or never",
+                         .choices = ec_option_color_choices,
+                         .set = ec_option_set_color},
+    [EC_OPTION_ROTATE_SIZE] = {.id = EC_OPTION_ROTATE_SIZE,
+                               .name = "rotate-size",
+                               .type = EC_OPTION_TYPE_STRING,
+                               .fronts = EC_FRONT_CLI,
+                               .group = EC_GROUP_TEXT,
+                               .value_name = "SIZE",
+                               .display = "File size",
+                               .tooltip = "Begin another file once -w FILE has this size: FILE_00001_DATETIME, "
+                                          "FILE_00002_DATETIME and so on; in bytes, or with suffix K, M or G",
+                               .expect = "a size, e.g. 100M",
+                               .min = 1,
+                               .max = G_MAXUINT32,
+                               .set = ec_option_set_rotate_size},
+    [EC_OPTION_ROTATE_TIME] = {.id = EC_OPTION_ROTATE_TIME,
+                               .name = "rotate-time",
+                               .type = EC_OPTION_TYPE_UNSIGNED,
+                               .fronts = EC_FRONT_CLI,
+                               .group = EC_GROUP_TEXT,
+                               .value_name = "SECONDS",
+                               .display = "File time",
+                               .tooltip = "Likewise, with the first message after this many seconds",
+                               .expect = "a number of seconds, at least 1",
+                               .min = 1,
+                               .max = G_MAXUINT32,
+                               .set = ec_option_set_rotate_time},
     [EC_OPTION_COMMENTS] =
         {.id = EC_OPTION_COMMENTS,
          .name = "comments",

@@ -6,6 +6,7 @@
  */
 #include "log.h"
 #include "module.h"
+#include "text-sink.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -32,6 +33,12 @@ enum ec_option_id {
     EC_OPTION_PCAPFILE,
     EC_OPTION_KEYLOGFILE,
     EC_OPTION_MODEL,
+    EC_OPTION_JSON,
+    EC_OPTION_HEX,
+    EC_OPTION_TSIZE,
+    EC_OPTION_COLOR,
+    EC_OPTION_ROTATE_SIZE,
+    EC_OPTION_ROTATE_TIME,
     EC_OPTION_COMMENTS,
     EC_OPTION_NO_COMMENTS,
     EC_OPTION_PLAINTEXT,
@@ -61,6 +68,7 @@ enum ec_option_group {
     EC_GROUP_TARGET,
     EC_GROUP_PACKETS,
     EC_GROUP_OUTPUT,
+    EC_GROUP_TEXT, /* likewise of the command line */
     EC_GROUP_LOG,
     EC_GROUP_OTHER, /* of the command line: no tab shows it */
     EC_GROUP_MAX,
@@ -86,8 +94,10 @@ struct ec_options {
     bool verify;          /* try secrets out */
     enum ec_output_mode mode;
     bool mode_given;
-    char *pcapfile;   /* NULL: not given; "-" is stdout */
-    char *keylogfile; /* likewise */
+    char *pcapfile;             /* NULL: not given; "-" is stdout */
+    char *keylogfile;           /* likewise */
+    struct ec_text_config text; /* its output's path is that of `pcapfile` */
+    const char *text_option;    /* the last option given that only text mode has; NULL: none */
     bool comments;
     enum ec_log_level log_level;
     char *log_file; /* NULL: stderr */

@@ -40,6 +40,7 @@ static const struct remark {
     size_t offset;
     const char *text;
 } remarks[] = {
+    /* First: see ec_progress_format_text_summary(). */
     {G_STRUCT_OFFSET(struct ec_statistics, messages), "messages: plaintext, commands or statements"},
     {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
@@ -58,6 +59,17 @@ static const struct remark {
     {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packets of this machine without a known process"},
     {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packets whose time was raised to keep the order"},
 };
+
+/* From `first` on. */
+static void append_remarks(GString *text, const struct ec_statistics *total, size_t first)
+{
+    for (size_t i = first; i < G_N_ELEMENTS(remarks); i++) {
+        uint64_t count = G_STRUCT_MEMBER(uint64_t, total, remarks[i].offset);
+
+        if (count)
+            g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s\n", count, remarks[i].text);
+    }
+}
 
 static const char *get_plural(uint64_t count)
 {
@@ -81,13 +93,20 @@ char *ec_progress_format_summary(const struct ec_statistics *total, bool verify,
     g_string_append_printf(
         text, "%" G_GUINT64_FORMAT " secret%s; %" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
         total->secrets, get_plural(total->secrets), count_lost(total), count_lost_secrets(total));
-    for (size_t i = 0; i < G_N_ELEMENTS(remarks); i++) {
-        uint64_t count = G_STRUCT_MEMBER(uint64_t, total, remarks[i].offset);
-
-        if (count)
-            g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s\n", count, remarks[i].text);
-    }
+    append_remarks(text, total, 0);
     if (*ring_drops)
         g_string_append_printf(text, "packets lost, the ring was full, by CPU: %s\n", ring_drops);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+char *ec_progress_format_text_summary(const struct ec_statistics *total, const struct ec_text_counts *counts)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " message%s shown\n", counts->shown, get_plural(counts->shown));
+    if (counts->dropped)
+        g_string_append_printf(text, "%" G_GUINT64_FORMAT " not shown, the output was too slow\n", counts->dropped);
+    /* The first one counts calls, of which a message may need several. */
+    append_remarks(text, total, 1);
     return g_string_free(g_steal_pointer(&text), FALSE);
 }

@@ -2,6 +2,7 @@
 #pragma once
 /* What a running capture tells its user on stderr. */
 #include "sink.h"
+#include "text-sink.h"
 
 #include <glib.h>
 
@@ -12,3 +13,5 @@ char *ec_progress_format(const struct ec_statistics *total, bool verify);
  * if all have. `ring_drops`: packets lost by CPU, "" if the ring was never full. */
 char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
                                  const char *ring_drops);
+/* The same of text mode. */
+char *ec_progress_format_text_summary(const struct ec_statistics *total, const struct ec_text_counts *counts);

@@ -82,6 +82,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         .hold_ms = options->hold_ms,
+        .no_packets = options->mode == EC_MODE_TEXT,
         .max_packets = options->max_packets,
         .max_seconds = options->max_seconds,
         .verify = options->verify,
@@ -154,12 +155,25 @@ static bool add_keylog(ec_session *session, const char *path, GError **error)
     return sink != NULL;
 }
 
-static bool add_outputs(ec_session *session, const struct ec_options *options, GError **error)
+static struct ec_sink *add_text(ec_session *session, const struct ec_options *options, GError **error)
+{
+    struct ec_sink *sink = ec_text_sink_new(&options->text, error);
+
+    if (sink)
+        ec_session_add_sink(session, sink);
+    return sink;
+}
+
+/* `*ret_text`: the text sink, which is the session's; NULL if there is none. */
+static bool add_outputs(ec_session *session, const struct ec_options *options, const struct ec_sink **ret_text,
+                        GError **error)
 {
     int fd;
 
     if (options->keylogfile && !add_keylog(session, options->keylogfile, error))
         return false;
+    if (options->mode == EC_MODE_TEXT)
+        return (*ret_text = add_text(session, options, error)) != NULL;
     if (!options->pcapfile)
         return true;
     fd = ec_output_open(options->pcapfile, error);
@@ -180,24 +194,35 @@ static void show_progress(const struct ec_statistics *total, void *data)
     fprintf(stderr, "\r%s\033[K", line);
 }
 
-static void show_summary(const ec_session *session, const struct ec_options *options, bool progress)
+static char *format_text_summary(const struct ec_statistics *total, const struct ec_sink *text)
+{
+    struct ec_text_counts counts = ec_text_sink_get_counts(text);
+
+    return ec_progress_format_text_summary(total, &counts);
+}
+
+/* `text`: NULL if there is no text sink. */
+static void show_summary(const ec_session *session, const struct ec_options *options, const struct ec_sink *text,
+                         bool progress)
 {
     g_autofree char *misses = ec_session_format_misses(session);
     struct ec_statistics total = {0};
-    g_autofree char *text = NULL;
+    g_autofree char *summary = NULL;
 
     ec_session_get_statistics(session, &total);
-    text = ec_progress_format_summary(&total, options->verify, misses, ec_session_get_ring_drops(session));
-    fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", text);
+    summary = text ? format_text_summary(&total, text)
+                   : ec_progress_format_summary(&total, options->verify, misses, ec_session_get_ring_drops(session));
+    fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", summary);
 }
 
-/* The command's own output would be torn by a progress line. */
+/* The command's own output, or text mode's, would be torn by a progress line. */
 static bool wants_progress(const struct ec_options *options)
 {
-    return !options->command && isatty(STDERR_FILENO);
+    return !options->command && options->mode != EC_MODE_TEXT && isatty(STDERR_FILENO);
 }
 
-static bool run_session(ec_session *session, const struct ec_options *options, ec_command *command, GError **error)
+static bool run_session(ec_session *session, const struct ec_options *options, const struct ec_sink *text,
+                        ec_command *command, GError **error)
 {
     bool progress = wants_progress(options);
     bool done;
@@ -211,7 +236,7 @@ static bool run_session(ec_session *session, const struct ec_options *options, e
         fprintf(stderr, "ecapture: capturing; Ctrl-C ends it\n");
     }
     done = ec_session_run(session, error);
-    show_summary(session, options, progress);
+    show_summary(session, options, text, progress);
     return done;
 }
 
@@ -222,7 +247,9 @@ bool ec_run_command_line(const struct ec_options *options, int *ret_status, GErr
     g_autoptr(GError) run_error = NULL;
     struct ec_session_config config;
     uint32_t child;
-    bool stdout_is_data = is_stdout(options->pcapfile) || is_stdout(options->keylogfile);
+    const struct ec_sink *text = NULL;
+    bool stdout_is_data = is_stdout(options->pcapfile) || is_stdout(options->keylogfile) ||
+                          (options->mode == EC_MODE_TEXT && !options->pcapfile);
 
     ec_options_get_config(options, &config);
     if (options->command) {
@@ -234,9 +261,9 @@ bool ec_run_command_line(const struct ec_options *options, int *ret_status, GErr
         config.follow_forks = true;
     }
     session = ec_session_new(&config, error);
-    if (!session || !add_outputs(session, options, error))
+    if (!session || !add_outputs(session, options, &text, error))
         return false;
-    if (!run_session(session, options, &command, &run_error)) {
+    if (!run_session(session, options, text, &command, &run_error)) {
         if (!command.pid) {
             g_propagate_error(error, g_steal_pointer(&run_error));
             return false;

@@ -175,18 +175,48 @@ static void options_parse_mapsize_suffixes_scale(void **state)
 static void options_parse_bad_values_are_refused(void **state)
 {
     static const char *const bad[][2] = {
-        {"--pid", "x"},       {"--pid", ""},        {"--pid", "1,"},
-        {"--pid", "0"},       {"--pid", "-1"},      {"--pid", "4194305"},
-        {"--pid", "1 2"},     {"--snaplen", "-1"},  {"--snaplen", "258049"},
-        {"--snaplen", "1k"},  {"--mapsize", "0"},   {"--mapsize", "4G"},
-        {"--mapsize", "K"},   {"--mapsize", ""},    {"--mapsize", "99999999999999999999G"},
-        {"--mapsize", "1KK"}, {"--hold", "60001"},  {"--hold", "soon"},
-        {"-c", "0"},          {"-c", "-5"},         {"-a", "5"},
-        {"-a", "duration:0"}, {"-a", "duration:"},  {"-a", "filesize:5"},
-        {"-m", "pcapngg"},    {"-i", ""},           {"-i", "lo,"},
-        {"--plaintext", "x"}, {"--log-level", "5"}, {"--log-file", ""},
-        {"-w", ""},           {"-k", ""},           {"--libssl", ""},
+        {"--pid", "x"},
+        {"--pid", ""},
+        {"--pid", "1,"},
+        {"--pid", "0"},
+        {"--pid", "-1"},
+        {"--pid", "4194305"},
+        {"--pid", "1 2"},
+        {"--snaplen", "-1"},
+        {"--snaplen", "258049"},
+        {"--snaplen", "1k"},
+        {"--mapsize", "0"},
+        {"--mapsize", "4G"},
+        {"--mapsize", "K"},
+        {"--mapsize", ""},
+        {"--mapsize", "99999999999999999999G"},
+        {"--mapsize", "1KK"},
+        {"--hold", "60001"},
+        {"--hold", "soon"},
+        {"-c", "0"},
+        {"-c", "-5"},
+        {"-a", "5"},
+        {"-a", "duration:0"},
+        {"-a", "duration:"},
+        {"-a", "filesize:5"},
+        {"-m", "pcapngg"},
+        {"-i", ""},
+        {"-i", "lo,"},
+        {"--plaintext", "x"},
+        {"--log-level", "5"},
+        {"--log-file", ""},
+        {"-w", ""},
+        {"-k", ""},
+        {"--libssl", ""},
         {"--uid", ""},
+        {"-t", "-1"},
+        {"--tsize", "4194305"},
+        {"--color", "blue"},
+        {"--rotate-size", "0"},
+        {"--rotate-size", "M"},
+        {"--rotate-size", "5T"},
+        {"--rotate-time", "0"},
+        {"--rotate-time", ""},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -283,6 +313,26 @@ static void options_parse_modes_map_to_outputs(void **state)
     assert_int_equal(fixture->options->mode, EC_MODE_PCAPNG);
     assert_true(PARSE(fixture, EC_FRONT_CLI, "-m", "key"));
     assert_int_equal(fixture->options->mode, EC_MODE_KEYLOG);
+    assert_true(PARSE(fixture, EC_FRONT_CLI, "-m", "text"));
+    assert_int_equal(fixture->options->mode, EC_MODE_TEXT);
+}
+
+static void options_parse_text_options_are_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct ec_text_config *text = &fixture->options->text;
+
+    assert_null(fixture->options->text_option);
+    assert_true(PARSE(fixture, EC_FRONT_CLI, "-t", "10", "--hex", "--json", "--color", "never", "--rotate-size", "2M",
+                      "--rotate-time=60"));
+    assert_int_equal(text->shown_max, 10);
+    assert_true(text->hex && text->json);
+    assert_int_equal(text->color, EC_TEXT_COLOR_NEVER);
+    assert_int_equal(text->output.rotate_size, 2 << 20);
+    assert_int_equal(text->output.rotate_seconds, 60);
+    assert_string_equal(fixture->options->text_option, "rotate-time");
+    assert_true(PARSE(fixture, EC_FRONT_CLI, "--rotate-size", "5000"));
+    assert_int_equal(text->output.rotate_size, 5000);
 }
 
 static void option_get_dashes_do_not_matter(void **state)
@@ -321,6 +371,7 @@ int main(void)
         TEST(options_parse_extcap_refuses_command_line_options),
         TEST(options_parse_comments_knows_two_words),
         TEST(options_parse_modes_map_to_outputs),
+        TEST(options_parse_text_options_are_kept),
         TEST(option_get_dashes_do_not_matter),
     };
 

@@ -74,12 +74,27 @@ static void progress_format_summary_every_counter_is_told(void **state)
     }
 }
 
+static void progress_format_text_summary_tells_what_is_missing(void **state)
+{
+    const struct ec_statistics total = {.messages = 99, .drop_message_ring = 7};
+    const struct ec_text_counts counts = {.shown = 1, .dropped = 3}, whole = {.shown = 5};
+    const struct ec_statistics none = {.messages = 99};
+    g_autofree char *text = ec_progress_format_text_summary(&total, &counts);
+    g_autofree char *clean = ec_progress_format_text_summary(&none, &whole);
+
+    (void)state;
+    assert_string_equal(text, "1 message shown\n3 not shown, the output was too slow\n"
+                              "7 messages lost, the ring was full: raise --mapsize\n");
+    assert_string_equal(clean, "5 messages shown\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_format_counters_are_named),
         cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
         cmocka_unit_test(progress_format_summary_verified_and_misses_are_told),
+        cmocka_unit_test(progress_format_text_summary_tells_what_is_missing),
         cmocka_unit_test(progress_format_summary_every_counter_is_told),
     };
 
