@@ -272,6 +272,14 @@ static bool library_is_unsupported(const struct ec_library *library)
     return library->reason != NULL && g_str_has_prefix(library->reason, "not supported: ");
 }
 
+/* What a libssl's own file doesn't tell, its libcrypto does. */
+static void version_take(struct ec_hook_point *point, int crypto_fd)
+{
+    ec_library_version_find(crypto_fd, point->version);
+    if (ec_library_is_boringssl(crypto_fd))
+        point->kind = EC_LIBRARY_BORINGSSL;
+}
+
 /* `error`: why there is no hook point; NULL if one is found. */
 static void library_settle(struct ec_library *library, bool found, const GError *error)
 {
@@ -323,7 +331,7 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     if (found && library_is_large(library))
         ec_hook_cache_put(library->fd, &library->point);
     if (found && library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
-        ec_library_version_find(crypto_fd, library->point.version);
+        version_take(&library->point, crypto_fd);
     return !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS) || library_is_unsupported(library);
 }
 

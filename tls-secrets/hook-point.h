@@ -87,6 +87,8 @@ bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_ho
 /* The version of the TLS library inside any ELF file ("3.0.22", "BoringSSL", "AWS-LC 1.30.0", "LibreSSL 3.8.2"),
  * by its version string. libssl itself often lacks it: ask the libcrypto beside it. False if there is none. */
 bool ec_library_version_find(int fd, char ret_version[static 48]);
+/* Whether that library is BoringSSL or AWS-LC: by its version string or, if it has none, a string "BoringSSL". */
+bool ec_library_is_boringssl(int fd);
 /* The version of a libgnutls ("3.7.9"), by the text that it logs at its start. False if it has none. */
 bool ec_gnutls_version_find(int fd, char ret_version[static 48]);
 /* The version of one of NSS's libraries ("3.87.1"), by the text that each of them holds. False if it has none. */

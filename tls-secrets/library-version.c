@@ -3,6 +3,7 @@
  * OPENSSL_VERSION_TEXT, which every build of these libraries holds somewhere:
  *   "OpenSSL 3.0.22 13 Oct 2026", "OpenSSL 1.1.1w  11 Sep 2023", "LibreSSL 3.8.2",
  *   "OpenSSL 1.1.1 (compatible; BoringSSL)", "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
+ * or, in Debian's android-libboringssl, "BoringSSL" alone;
  * GnuTLS's line for its log, "Enabled GnuTLS 3.7.9 logging...", and what every library of NSS holds for what(1),
  * "Version: NSS 3.87.1" (lib/ssl/sslver.c and its likes).
  */
@@ -106,6 +107,25 @@ static bool version_find(int fd, ec_elf_visit scan, char ret_version[static VERS
         return false;
     memcpy(ret_version, search.version, sizeof(search.version));
     return true;
+}
+
+static bool boringssl_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    static const char whole[] = "\0BoringSSL";
+    struct version_search *search = data;
+    (void)at;
+    if (!memmem(piece, len, whole, sizeof(whole)))
+        return true;
+    g_strlcpy(search->version, whole + 1, sizeof(search->version));
+    return false;
+}
+
+bool ec_library_is_boringssl(int fd)
+{
+    char version[VERSION_LEN];
+    if (version_find(fd, version_scan, version))
+        return g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC");
+    return version_find(fd, boringssl_scan, version);
 }
 
 bool ec_library_version_find(int fd, char ret_version[static VERSION_LEN])

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-static bool text_find(bool (*find)(int, char[static 48]), const char *text, char ret_version[static 48])
+static int file_make(const char *text, size_t len)
 {
     struct {
         Elf64_Ehdr header;
@@ -26,9 +26,16 @@ static bool text_find(bool (*find)(int, char[static 48]), const char *text, char
                    .e_phnum = 1},
         .segment = {.p_type = PT_LOAD, .p_filesz = sizeof(file), .p_memsz = sizeof(file), .p_flags = PF_R},
     };
-    g_strlcpy(file.text, text, sizeof(file.text));
+    assert_true(len <= sizeof(file.text));
+    memcpy(file.text, text, len);
     int fd = memfd_create("version", MFD_CLOEXEC);
     assert_int_equal(write(fd, &file, sizeof(file)), sizeof(file));
+    return fd;
+}
+
+static bool text_find(bool (*find)(int, char[static 48]), const char *text, char ret_version[static 48])
+{
+    int fd = file_make(text, strlen(text) + 1);
     bool found = find(fd, ret_version);
     close(fd);
     return found;
@@ -99,11 +106,32 @@ static void nss_version_find_text_of_what_gives_version(void **state)
     assert_string_equal(version, "3.87.1");
 }
 
+static bool text_is_boringssl(const char *text, size_t len)
+{
+    int fd = file_make(text, len);
+    bool is_boringssl = ec_library_is_boringssl(fd);
+    close(fd);
+    return is_boringssl;
+}
+
+static void is_boringssl_needs_the_whole_string_or_the_version(void **state)
+{
+    (void)state;
+    static const char whole[] = "x\0BoringSSL", part[] = "x\0BoringSSL's friend",
+                      both[] = "OpenSSL 3.0.22 13 Oct 2026\0BoringSSL";
+    assert_true(text_is_boringssl(whole, sizeof(whole)));
+    assert_false(text_is_boringssl(part, sizeof(part)));
+    assert_false(text_is_boringssl(both, sizeof(both)));
+    assert_true(text_is_boringssl("OpenSSL 1.1.1 (compatible; BoringSSL)", 38));
+    assert_true(text_is_boringssl("OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)", 42));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gnutls_version_find_text_of_log_gives_version),
         cmocka_unit_test(nss_version_find_text_of_what_gives_version),
+        cmocka_unit_test(is_boringssl_needs_the_whole_string_or_the_version),
         cmocka_unit_test(version_find_known_texts_gives_version),
         cmocka_unit_test(version_find_other_texts_finds_none),
     };
