@@ -40,6 +40,7 @@ enum ec_record_type {
     EC_RECORD_PACKET = 1,    /* ec_packet, ring `packets` */
     EC_RECORD_SECRET = 2,    /* ec_secret_event */
     EC_RECORD_OWNER = 3,     /* ec_owner_event */
+    EC_RECORD_PLAINTEXT = 4, /* ec_plaintext_event, ring `messages` */
     EC_RECORD_STATEMENT = 7, /* ec_statement_event, ring `messages` */
 };
 
@@ -102,6 +103,7 @@ struct ec_secret_event {
     struct ec_record record;
     uint32_t library; /* which attached library fired: EC_SECRET_COOKIE_LIBRARY */
     uint32_t uid;
+    uint64_t object;     /* the SSL * or gnutls_session_t that it is of, 0: not told (Go) */
     uint16_t secret_len; /* 1 … EC_SECRET_LEN; longer ones are counted as EC_DROP_SECRET_INVALID */
     uint16_t label_len;  /* without the NUL */
     uint32_t pad;
@@ -110,7 +112,7 @@ struct ec_secret_event {
     char label[EC_LABEL_LEN];
     uint8_t secret[EC_SECRET_LEN];
 };
-_Static_assert(sizeof(struct ec_secret_event) == 24 + 16 + 16 + 32 + 40 + 64, "abi");
+_Static_assert(sizeof(struct ec_secret_event) == 24 + 24 + 16 + 32 + 40 + 64, "abi");
 
 /* A socket has got its first, or another, owner. */
 struct ec_owner_event {
@@ -158,6 +160,52 @@ struct ec_statement_event {
 };
 _Static_assert(sizeof(struct ec_statement_event) == 72, "abi");
 
+/* Which connections' plaintext is taken. */
+enum ec_plaintext_mode {
+    EC_PLAINTEXT_NONE,
+    EC_PLAINTEXT_MISSING, /* of those whose secrets are not known */
+    EC_PLAINTEXT_ALL,
+};
+
+/* Which end of a connection the process is. */
+enum ec_plaintext_role { EC_PLAINTEXT_ROLE_UNKNOWN, EC_PLAINTEXT_ROLE_CLIENT, EC_PLAINTEXT_ROLE_SERVER };
+
+/* The socket that a connection runs over; all zero: not known. */
+struct ec_plaintext_socket {
+    uint64_t cookie;
+    uint8_t local[16], remote[16]; /* IPv4 mapped (::ffff:a.b.c.d) */
+    uint16_t local_port, remote_port;
+    uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+    uint8_t role;     /* enum ec_plaintext_role, by who connected to whom */
+    uint8_t pad[2];
+};
+_Static_assert(sizeof(struct ec_plaintext_socket) == 48, "abi");
+
+enum ec_plaintext_flag {
+    EC_PLAINTEXT_CLOSED = 1 << 0, /* the connection's object has been freed or cleared; no data */
+    EC_PLAINTEXT_EXITED = 1 << 1, /* the process has ended, and all its connections; object is 0, no data */
+};
+
+/* What one call moved, or a piece of it. */
+struct ec_plaintext_event {
+    struct ec_record record;
+    uint64_t object;     /* SSL *, gnutls_session_t or *tls.Conn: tells connections of a process apart, */
+    uint64_t generation; /* ns, CLOCK_BOOTTIME, when it was first met: and those that had the same object one by one */
+    uint64_t offset;     /* of data[0] in its direction */
+    struct ec_plaintext_socket socket;
+    uint32_t len; /* bytes in data[] */
+    uint32_t uid;
+    char comm[EC_COMM_LEN]; /* of the thread group's leader */
+    uint8_t direction;      /* enum ec_direction */
+    uint8_t flags;          /* enum ec_plaintext_flag */
+    uint8_t role;           /* enum ec_plaintext_role, by the library */
+    uint8_t pad[5];
+    uint8_t data[];
+};
+_Static_assert(sizeof(struct ec_plaintext_event) == 128, "abi");
+/* Bytes of one call that a record can hold; a longer call makes several. */
+#define EC_PLAINTEXT_PIECE_MAX (256u << 10)
+
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {
     EC_COUNT_TRUNCATED,        /* put in, but cut at EC_SNAPLEN_MAX against the user's wish */
@@ -187,7 +235,8 @@ struct ec_bpf_config {
     uint8_t follow_forks; /* children of processes in `pids` join it */
     uint8_t filter;       /* enum ec_filter_place */
     uint8_t filter_vlan;  /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
-    uint8_t pad[3];
+    uint8_t plaintext;    /* enum ec_plaintext_mode */
+    uint8_t pad[2];
 };
 _Static_assert(sizeof(struct ec_bpf_config) == 24, "abi");
 
@@ -238,3 +287,27 @@ enum ec_nss_role {
 };
 #define EC_NSS_COOKIE(library, registers, role, offset) EC_SECRET_COOKIE(library, registers, 0, role, offset)
 #define EC_NSS_COOKIE_ROLE(cookie) EC_SECRET_COOKIE_POINTER(cookie)
+
+/* Attach cookie of the probes on calls that move plaintext: what the call does, and what it says of how much it moved.
+ */
+enum ec_plaintext_operation {
+    EC_PLAINTEXT_READ,
+    EC_PLAINTEXT_WRITE,
+    EC_PLAINTEXT_PEEK,
+    EC_PLAINTEXT_HANDSHAKE, /* moves none, but shows which socket is the connection's */
+    EC_PLAINTEXT_ROLE,      /* tells whether it is a client or a server */
+    EC_PLAINTEXT_FREE,      /* ends it */
+    EC_PLAINTEXT_CLEAR,     /* likewise, if it has moved any: handshakes begin so too */
+};
+enum ec_plaintext_length {
+    EC_PLAINTEXT_RETURNS_INT,   /* it returns the length, or something below 1 */
+    EC_PLAINTEXT_RETURNS_LONG,  /* likewise, 64 bits of it */
+    EC_PLAINTEXT_AT_ARGUMENT_4, /* *(its fourth argument), if it returns 1 or more, 32 bits of it */
+    EC_PLAINTEXT_AT_ARGUMENT_5,
+    EC_PLAINTEXT_IS_ARGUMENT_3, /* its third argument, if it returns 0 or more, 32 bits of it */
+};
+#define EC_PLAINTEXT_COOKIE(operation, length, role)                                                                   \
+    ((uint64_t)(role) << 8 | (uint64_t)(length) << 4 | (uint64_t)(operation))
+#define EC_PLAINTEXT_COOKIE_OPERATION(cookie) ((uint32_t)(cookie)&15)
+#define EC_PLAINTEXT_COOKIE_LENGTH(cookie) ((uint32_t)(cookie) >> 4 & 15)
+#define EC_PLAINTEXT_COOKIE_ROLE(cookie) ((uint32_t)(cookie) >> 8 & 3)

@@ -9,6 +9,7 @@
  *
  * Where the goroutine's stack has to grow, the entry is run twice: user space drops secrets that it knows.
  */
+#include "plaintext.bpf.h"
 #include "secret.bpf.h"
 
 /* Words of arguments that are looked at. */
@@ -65,6 +66,24 @@ static __always_inline bool lengths_are_right(const struct go_secret *secret)
     return secret->label.len > 0 && secret->label.len < EC_LABEL_LEN && secret->random.len == EC_RANDOM_LEN;
 }
 
+/* The goroutine is in the handshake of the connection whose secret this is. */
+static __always_inline void go_connection_has_secret(struct pt_regs *ctx)
+{
+#if defined(__TARGET_ARCH_x86)
+    struct goroutine_key key = {.goroutine = ctx->r14, .pid = bpf_get_current_pid_tgid() >> 32};
+#else
+    struct goroutine_key key = {.goroutine = ((const struct user_pt_regs *)ctx)->regs[28],
+                                .pid = bpf_get_current_pid_tgid() >> 32};
+#endif
+    uint64_t *object;
+
+    if (config.plaintext != EC_PLAINTEXT_MISSING)
+        return;
+    object = bpf_map_lookup_elem(&go_handshakes, &key);
+    if (object)
+        connection_has_secret(*object);
+}
+
 static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
 {
     uint64_t cookie = bpf_get_attach_cookie(ctx), words[WORDS] = {};
@@ -98,6 +117,8 @@ static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
     else
         is_whole =
             is_whole && !read_user_bounded(event->label, EC_LABEL_LEN, secret.label.len, secret.label.data, sleepable);
+    if (is_whole)
+        go_connection_has_secret(ctx);
     secret_end(event, is_whole);
     return 0;
 }

@@ -15,14 +15,25 @@ typedef struct {
     long long counter;
 } ec_atomic64;
 
+struct in6_addr___ec {
+    unsigned char bytes[16];
+};
+
 struct sock_common {
+    unsigned int skc_daddr; /* network byte order, as skc_dport */
+    unsigned int skc_rcv_saddr;
+    unsigned short skc_dport;
+    unsigned short skc_num;
     unsigned short skc_family;
     volatile unsigned char skc_state;
+    struct in6_addr___ec skc_v6_daddr;
+    struct in6_addr___ec skc_v6_rcv_saddr;
     ec_atomic64 skc_cookie;
 };
 
 struct sock {
     struct sock_common __sk_common;
+    unsigned short sk_protocol;
 };
 
 struct tcp_timewait_sock___ec {
@@ -61,6 +72,20 @@ struct task_struct {
     const struct cred *cred;
     struct signal_struct *signal;
 };
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___ec {
+    unsigned long r14;
+    unsigned long sp;
+};
+#define EC_GOROUTINE_REGISTER r14
+#else
+struct pt_regs___ec {
+    unsigned long long regs[31];
+    unsigned long long sp;
+};
+#define EC_GOROUTINE_REGISTER regs[28]
+#endif
 
 struct bpf_iter_meta;
 

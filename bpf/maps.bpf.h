@@ -19,6 +19,8 @@
 struct ec_socket {
     struct ec_owner owner;
     uint64_t cookie; /* of the socket that last got an owner; an accepted socket inherits its listener's */
+    uint32_t role;   /* enum ec_plaintext_role: it connects, or listens or was accepted */
+    uint32_t pad;
 };
 
 EC_SHARED struct {

@@ -82,11 +82,22 @@ static __always_inline void socket_touch(struct sock *sk)
         owner_set_current(entry, bpf_get_socket_cookie(sk));
 }
 
+/* Which end of its connection it is; accepted sockets inherit it. */
+static __always_inline void socket_set_role(struct sock *sk, uint32_t role)
+{
+    struct ec_socket *entry = bpf_sk_storage_get(&sockets, sk, 0, 0);
+
+    if (entry)
+        entry->role = role;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(ec_owner_state, struct sock *sk, int old_state, int new_state)
 {
-    if (new_state == EC_TCP_SYN_SENT || new_state == EC_TCP_LISTEN)
-        socket_touch(sk);
+    if (new_state != EC_TCP_SYN_SENT && new_state != EC_TCP_LISTEN)
+        return 0;
+    socket_touch(sk);
+    socket_set_role(sk, new_state == EC_TCP_SYN_SENT ? EC_PLAINTEXT_ROLE_CLIENT : EC_PLAINTEXT_ROLE_SERVER);
     return 0;
 }
 
@@ -151,6 +162,8 @@ int ec_owner_seed(struct bpf_iter__task_file *ctx)
     entry = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!entry)
         return 0;
+    if (sk->__sk_common.skc_state == EC_TCP_LISTEN)
+        entry->role = EC_PLAINTEXT_ROLE_SERVER;
     uid = BPF_CORE_READ(task, cred, uid.val);
     /* Of a listener that workers share, the first task is the one that opened it; of any other
      * socket the last one is more likely the one that uses it. An accepted connection inherits the listener's

@@ -4,6 +4,7 @@
  * cookie tells which registers hold the arguments there.
  */
 #include "secret.bpf.h"
+#include "plaintext.bpf.h"
 
 static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uint8_t *ssl, uint64_t cookie,
                                         bool sleepable)
@@ -32,6 +33,9 @@ static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
         !read_user_bounded(event->secret, EC_SECRET_LEN, len, (const void *)read_argument(ctx, cookie, 2), sleepable) &&
         !read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
     event->label_len = label_len(event->label);
+    event->object = read_argument(ctx, cookie, 0);
+    if (is_whole)
+        connection_has_secret(event->object);
     secret_end(event, is_whole);
     return 0;
 }

@@ -101,6 +101,7 @@ static __always_inline void fill_task(struct ec_secret_event *event, uint32_t ui
     event->record.time = bpf_ktime_get_boot_ns();
     event->record.pid = pid_tgid >> 32;
     event->record.tid = (uint32_t)pid_tgid;
+    event->object = 0;
     event->uid = uid;
     event->pad = 0;
     bpf_get_current_comm(event->comm, sizeof(event->comm));

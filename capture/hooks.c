@@ -4,6 +4,7 @@
 #include "hooked-set.h"
 #include "log.h"
 #include "mappings.h"
+#include "plaintext-point.h"
 #include "session.h"
 #include "target.h"
 
@@ -17,6 +18,7 @@
 struct ec_hooks {
     ec_kernel *kernel;
     unsigned modules;
+    bool plaintext;
     ec_target_list *targets;
     ec_mappings *mappings;   /* NULL: not followed */
     ec_hook_search *search;  /* NULL: the session itself looks for hook points */
@@ -85,6 +87,42 @@ static bool attach(ec_hooks *hooks, const struct ec_library *library, uint32_t i
     return ec_kernel_attach_probes(hooks->kernel, library->fd, probes, n, error);
 }
 
+static bool attach_plaintext(ec_hooks *hooks, const struct ec_library *library, GError **error)
+{
+    static const struct {
+        enum ec_uprobe uprobe;
+        bool at_return;
+    } places[] = {
+        [EC_PLACE_ENTRY] = {EC_UPROBE_PLAINTEXT_ENTER, false},
+        [EC_PLACE_RETURN] = {EC_UPROBE_PLAINTEXT_LEAVE, true},
+        [EC_PLACE_GO_ENTRY] = {EC_UPROBE_PLAINTEXT_GO_ENTER, false},
+        [EC_PLACE_GO_RETURN] = {EC_UPROBE_PLAINTEXT_GO_LEAVE, false},
+    };
+    g_autoptr(GArray) points = ec_plaintext_points_find(library->fd, error);
+    g_autofree struct ec_probe *probes = points ? g_new(struct ec_probe, points->len) : NULL;
+
+    for (guint i = 0; points && i < points->len; i++) {
+        const struct ec_plaintext_point *point = &g_array_index(points, struct ec_plaintext_point, i);
+
+        probes[i] = (struct ec_probe){places[point->place].uprobe, places[point->place].at_return, point->offset,
+                                      point->cookie};
+    }
+    return points && ec_kernel_attach_probes(hooks->kernel, library->fd, probes, points->len, error);
+}
+
+/* Whatever becomes of the secrets: their hook point may not be provable. */
+static void hook_plaintext(ec_hooks *hooks, const struct ec_library *library)
+{
+    g_autoptr(GError) reason = NULL;
+
+    if (!hooks->plaintext || !ec_modules[library->module].packets || library->fd < 0)
+        return;
+    if (attach_plaintext(hooks, library, &reason))
+        ec_log_info("hooked the plaintext calls of %s", library->path);
+    else if (library->hookable)
+        ec_log_warning("%s: %s", library->path, reason->message);
+}
+
 static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GError **error)
 {
     unsigned id = g_hash_table_size(hooks->libraries) + 1;
@@ -105,6 +143,7 @@ static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GErr
                     ec_library_get_method(library));
     else if (library->hookable)
         g_prefix_error(error, "%s: ", library->path);
+    hook_plaintext(hooks, library);
     g_hash_table_insert(hooks->libraries, (gpointer)library, GINT_TO_POINTER(ok));
     hooks->count += ok;
     return ok;
@@ -198,7 +237,7 @@ static GArray *collect_fds(const ec_hooks *hooks)
     return fds;
 }
 
-ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules)
+ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
 {
     ec_hooks *hooks = g_new0(ec_hooks, 1);
     g_autoptr(GError) reason = NULL;
@@ -206,6 +245,7 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules)
 
     hooks->kernel = kernel;
     hooks->modules = modules;
+    hooks->plaintext = plaintext;
     hooks->libraries = g_hash_table_new(g_direct_hash, g_direct_equal);
     hooks->hooked = ec_hooked_set_new(PROCESSES_MAX);
     hooks->unhooked = ec_hooked_set_new(PROCESSES_MAX);

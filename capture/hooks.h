@@ -12,8 +12,9 @@
 typedef struct ec_hooks ec_hooks;
 /* Hooks the libraries of the running processes and the system's own, and follows new mappings from then on. That
  * these can't be followed costs late libraries, not the capture: it is logged. `modules`: bits of 1 << enum
- * ec_module_id; others' libraries are left alone. `kernel` is borrowed. */
-ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules);
+ * ec_module_id; others' libraries are left alone. `plaintext`: hook the calls that move plaintext too, also where
+ * secrets can't be had; that these aren't found is logged. `kernel` is borrowed. */
+ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext);
 void ec_hooks_free(ec_hooks *hooks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
 

@@ -41,6 +41,8 @@ enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
 
 /* So many CPUs are named with what they lost. */
 enum { DROPPING_CPUS_MAX = 32 };
+/* Connections, and calls under way, that plaintext is taken of at once: the least recently used is forgotten. */
+enum { PLAINTEXT_ENTRIES = 65536 };
 
 enum direction { INGRESS, EGRESS, DIRECTIONS };
 
@@ -116,16 +118,17 @@ static bool load(ec_kernel *kernel, GError **error)
 }
 
 /* A descriptor of the link, or -1 with errno. */
-static int create_uprobe_multi(int program, const char *path, const struct ec_probe *probe)
+static int create_uprobe_multi(int program, const char *path, const uint64_t *offsets, const uint64_t *cookies,
+                               size_t n, bool at_return)
 {
     const struct uprobe_multi_attr attr = {
         .program = (uint32_t)program,
         .type = TRACE_UPROBE_MULTI,
         .path = (uintptr_t)path,
-        .offsets = (uintptr_t)&probe->offset,
-        .cookies = (uintptr_t)&probe->cookie,
-        .n = 1,
-        .multi_flags = probe->at_return ? UPROBE_MULTI_RETURN : 0,
+        .offsets = (uintptr_t)offsets,
+        .cookies = (uintptr_t)cookies,
+        .n = (uint32_t)n,
+        .multi_flags = at_return ? UPROBE_MULTI_RETURN : 0,
     };
 
     return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
@@ -176,6 +179,11 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     return skeleton;
 }
 
+static bool wants_plaintext(const ec_kernel *kernel)
+{
+    return kernel->skeleton->rodata->config.plaintext != EC_PLAINTEXT_NONE;
+}
+
 /* Each has a program that may sleep and one that doesn't; NULL: it never sleeps. Only what a session's modules need is
  * loaded. */
 static const struct {
@@ -189,6 +197,11 @@ static const struct {
     [EC_UPROBE_POSTGRES_END_COMMAND] = {NULL, "ec_postgres_end_command", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_MESSAGE] = {NULL, "ec_postgres_message", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_LOGIN] = {NULL, "ec_postgres_login", 1u << EC_MODULE_POSTGRES},
+    [EC_UPROBE_PLAINTEXT_ENTER] = {NULL, "ec_plaintext_enter", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
+    [EC_UPROBE_PLAINTEXT_LEAVE] = {"ec_plaintext_leave", "ec_plaintext_leave_nosleep",
+                                   1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
+    [EC_UPROBE_PLAINTEXT_GO_ENTER] = {"ec_plaintext_go_enter", "ec_plaintext_go_enter_nosleep", 1u << EC_MODULE_GOTLS},
+    [EC_UPROBE_PLAINTEXT_GO_LEAVE] = {"ec_plaintext_go_leave", "ec_plaintext_go_leave_nosleep", 1u << EC_MODULE_GOTLS},
 };
 _Static_assert(G_N_ELEMENTS(uprobes) == EC_UPROBE_MAX, "a row per uprobe");
 
@@ -206,6 +219,13 @@ static struct bpf_program *choose_uprobe_program(const ec_kernel *kernel, enum e
                               kernel->ways[EC_JOB_FAULTS] == EC_WAY_FAULTS_SLEEP && uprobes[uprobe].sleepable);
 }
 
+static bool wants_uprobe(const ec_kernel *kernel, enum ec_uprobe uprobe, unsigned modules)
+{
+    const bool plaintext = uprobe >= EC_UPROBE_PLAINTEXT_ENTER && uprobe <= EC_UPROBE_PLAINTEXT_GO_LEAVE;
+
+    return uprobes[uprobe].modules & modules && (!plaintext || wants_plaintext(kernel));
+}
+
 static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
 {
     for (enum ec_uprobe uprobe = 0; uprobe < EC_UPROBE_MAX; uprobe++) {
@@ -215,7 +235,7 @@ static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
             struct bpf_program *program = get_uprobe_program(kernel, uprobe, sleepable);
 
             if (program)
-                bpf_program__set_autoload(program, program == used && uprobes[uprobe].modules & modules);
+                bpf_program__set_autoload(program, program == used && wants_uprobe(kernel, uprobe, modules));
         }
         if (kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS)
             bpf_program__set_expected_attach_type(used, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
@@ -255,6 +275,37 @@ static void choose_owner_programs(ec_kernel *kernel)
     bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, kernel->skeleton->rodata->config.follow_forks);
 }
 
+/* The programs that see which socket a connection runs over, and when its process ends. */
+static size_t get_plaintext_programs(ec_kernel *kernel, bool tracepoints, struct bpf_program *ret_programs[static 3])
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+
+    ret_programs[0] = tracepoints ? skeleton->progs.ec_plaintext_send : skeleton->progs.ec_plaintext_tcp_sendmsg;
+    ret_programs[1] = tracepoints ? skeleton->progs.ec_plaintext_recv : skeleton->progs.ec_plaintext_tcp_recvmsg;
+    ret_programs[2] = skeleton->progs.ec_plaintext_exit;
+    return 3;
+}
+
+/* Before the load. */
+static void choose_plaintext_programs(ec_kernel *kernel)
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+    struct bpf_map *maps[] = {skeleton->maps.connections, skeleton->maps.go_handshakes, skeleton->maps.calls,
+                              skeleton->maps.insides, skeleton->maps.plaintext_processes};
+    const bool used = kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS;
+    struct bpf_program *programs[3];
+
+    for (int tracepoints = 0; tracepoints < 2; tracepoints++) {
+        size_t n = get_plaintext_programs(kernel, tracepoints, programs);
+
+        for (size_t i = 0; i + 1 < n; i++)
+            bpf_program__set_autoload(programs[i], wants_plaintext(kernel) && tracepoints == used);
+    }
+    bpf_program__set_autoload(skeleton->progs.ec_plaintext_exit, wants_plaintext(kernel));
+    for (size_t i = 0; wants_plaintext(kernel) && i < G_N_ELEMENTS(maps); i++)
+        bpf_map__set_max_entries(maps[i], PLAINTEXT_ENTRIES);
+}
+
 static bool choose_ways(ec_kernel *kernel, ec_features *features, GError **error)
 {
     for (enum ec_job job = 0; job < EC_JOB_MAX; job++) {
@@ -288,6 +339,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
         return NULL;
     choose_uprobe_programs(kernel, config->modules);
     choose_owner_programs(kernel);
+    choose_plaintext_programs(kernel);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -344,6 +396,17 @@ static bool seed_owners(ec_kernel *kernel, GError **error)
         return true;
     return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't look through the sockets that exist",
                 "needs Linux 5.11 or newer");
+}
+
+bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error)
+{
+    struct bpf_program *programs[3];
+    size_t n = get_plaintext_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, programs);
+
+    for (size_t i = 0; i < n; i++)
+        if (!attach_tracing(kernel, programs[i], error))
+            return false;
+    return true;
 }
 
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
@@ -462,30 +525,58 @@ void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
     }
 }
 
-static bool attach_probe(ec_kernel *kernel, const char *path, const struct ec_probe *probe)
+/* Those of one program, in one link. */
+static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
+                          const struct ec_probe *probes, size_t n_probes)
 {
-    struct bpf_program *program = choose_uprobe_program(kernel, probe->uprobe);
-    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probe->cookie, .retprobe = probe->at_return);
+    g_autofree uint64_t *offsets = g_new(uint64_t, n_probes), *cookies = g_new(uint64_t, n_probes);
+    size_t n = 0;
     int fd;
 
-    if (kernel->ways[EC_JOB_UPROBES] != EC_WAY_UPROBES_LINKS)
-        return keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, probe->offset, &options));
-    fd = create_uprobe_multi(bpf_program__fd(program), path, probe);
+    for (size_t i = 0; i < n_probes; i++) {
+        if (probes[i].uprobe != uprobe || probes[i].at_return != at_return)
+            continue;
+        offsets[n] = probes[i].offset;
+        cookies[n++] = probes[i].cookie;
+    }
+    if (n == 0)
+        return true;
+    fd = create_uprobe_multi(bpf_program__fd(choose_uprobe_program(kernel, uprobe)), path, offsets, cookies, n,
+                             at_return);
     if (fd >= 0)
         g_array_append_val(kernel->uprobes, fd);
     return fd >= 0;
 }
 
+/* Likewise, one by one. */
+static bool attach_singly(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
+                          const struct ec_probe *probes, size_t n_probes)
+{
+    struct bpf_program *program = choose_uprobe_program(kernel, uprobe);
+
+    for (size_t i = 0; i < n_probes; i++) {
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probes[i].cookie, .retprobe = at_return);
+
+        if (probes[i].uprobe == uprobe && probes[i].at_return == at_return &&
+            !keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, probes[i].offset, &options)))
+            return false;
+    }
+    return true;
+}
+
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error)
 {
+    const bool links = kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS;
     char path[32];
 
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    for (size_t i = 0; i < n_probes; i++)
-        if (!attach_probe(kernel, path, &probes[i]))
-            return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the file",
-                        "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
+    /* The last first: what waits for a call's return must be there before what sees its beginning. */
+    for (enum ec_uprobe uprobe = EC_UPROBE_MAX; uprobe-- > 0;)
+        for (int at_return = 1; at_return >= 0; at_return--)
+            if (!(links ? attach_linked : attach_singly)(kernel, path, uprobe, at_return, probes, n_probes))
+                return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the file",
+                            "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
     return true;
 }
 

@@ -33,6 +33,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_kernel, ec_kernel_free)
 
 /* Attaches what follows sockets and processes and takes stock of the sockets that exist already. */
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
+/* Attaches what sees the sockets that plaintext runs over. Only if config.bpf.plaintext says so. */
+bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error);
 /* `linktype`: enum ec_linktype. */
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
 /* The interface has gone, or is no longer wanted. */

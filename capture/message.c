@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "message.h"
 
+#include "plaintext.h"
 #include "queue.h"
 #include "ring.h"
 #include "statement.h"
 
 /* The kinds, ended by an empty one. */
-static const struct ec_message_kind *const kinds[] = {&ec_statement_kind, NULL};
+static const struct ec_message_kind *const kinds[] = {&ec_plaintext_kind, &ec_statement_kind, NULL};
 
 struct ec_messages {
     struct ec_message_output output;

@@ -14,6 +14,10 @@ enum ec_uprobe {
     EC_UPROBE_POSTGRES_END_COMMAND,
     EC_UPROBE_POSTGRES_MESSAGE,
     EC_UPROBE_POSTGRES_LOGIN,
+    EC_UPROBE_PLAINTEXT_ENTER,    /* cookie: EC_PLAINTEXT_COOKIE() */
+    EC_UPROBE_PLAINTEXT_LEAVE,    /* at_return, of the same functions */
+    EC_UPROBE_PLAINTEXT_GO_ENTER, /* likewise */
+    EC_UPROBE_PLAINTEXT_GO_LEAVE, /* at RET instructions */
     EC_UPROBE_MAX
 };
 

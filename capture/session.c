@@ -169,7 +169,7 @@ static bool wants_packets(const ec_session *session)
 
 static bool wants_messages(const ec_session *session)
 {
-    return ec_modules_have(session->config.modules, false);
+    return ec_modules_have(session->config.modules, false) || session->config.plaintext != EC_PLAINTEXT_NONE;
 }
 
 /* A ring that is not wanted still has a page. */
@@ -189,7 +189,8 @@ static bool load_kernel(ec_session *session, GError **error)
                 .uid = config->uid,
                 .filter_pid = config->n_pids > 0,
                 .filter_uid = config->filter_uid,
-                .follow_forks = config->follow_forks},
+                .follow_forks = config->follow_forks,
+                .plaintext = (uint8_t)config->plaintext},
         .modules = config->modules,
         .ring_size = config->ring_size,
         .messages_size = get_messages_size(session),
@@ -243,7 +244,8 @@ static bool add_nss_paths(ec_session *session, const char *const *path, GError *
 
 static bool attach_hooks(ec_session *session, GError **error)
 {
-    session->hooks = ec_hooks_new(session->kernel, session->config.modules);
+    session->hooks =
+        ec_hooks_new(session->kernel, session->config.modules, session->config.plaintext != EC_PLAINTEXT_NONE);
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         if (!(i == EC_MODULE_NSS ? add_nss_paths : add_paths)(session, session->config.paths[i], error))
             return false;
@@ -436,8 +438,9 @@ ec_session *ec_session_new(const struct ec_session_config *config, GError **erro
     copy_config(session, config);
     if (!compile_filters(session, error) || !ec_privilege_check(error) || !check_pids(session, error) ||
         !load_kernel(session, error) || !attach_hooks(session, error) ||
-        (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) || !open_stream(session, error) ||
-        !attach_interfaces(session, error) || !ec_privilege_drop(error))
+        (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) ||
+        (config->plaintext != EC_PLAINTEXT_NONE && !ec_kernel_attach_plaintext(session->kernel, error)) ||
+        !open_stream(session, error) || !attach_interfaces(session, error) || !ec_privilege_drop(error))
         return NULL;
     return g_steal_pointer(&session);
 }

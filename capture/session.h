@@ -25,10 +25,11 @@ struct ec_session_config {
     uint32_t snaplen;                        /* bytes, 1 … EC_SNAPLEN_MAX */
     size_t ring_size;                        /* bytes; rounded up to a power of two of at least a page */
     bool no_packets;                         /* messages alone, whatever the modules */
-    unsigned hold_ms;                        /* longest wait of a packet for its secrets; 0: never hold */
-    uint64_t max_packets;                    /* stop after so many, messages included; 0: no limit */
-    uint64_t max_seconds;                    /* stop after so long; 0: no limit */
-    bool verify;                             /* try secrets out on the records that they are for */
+    enum ec_plaintext_mode plaintext;
+    unsigned hold_ms;     /* longest wait of a packet for its secrets; 0: never hold */
+    uint64_t max_packets; /* stop after so many, messages included; 0: no limit */
+    uint64_t max_seconds; /* stop after so long; 0: no limit */
+    bool verify;          /* try secrets out on the records that they are for */
 };
 
 /* Defaults of the fields above; they equal those that --extcap-config declares. */

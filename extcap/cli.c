@@ -57,6 +57,18 @@ static bool settle_keylog(struct ec_options *options, GError **error)
            set_usage_error(error, "no key log is given: add -w FILE, or -w - for standard output");
 }
 
+/* pcap has one link type for all of a file, and no room for what was made up. */
+static bool check_plaintext(const struct ec_options *options, GError **error)
+{
+    if (options->plaintext == EC_PLAINTEXT_NONE)
+        return true;
+    if (options->mode == EC_MODE_PCAP)
+        return set_usage_error(error, "pcap can't hold plaintext beside packets, it has one link type: use -m pcapng");
+    if (options->mode == EC_MODE_KEYLOG || (options->keylogfile && !options->pcapfile))
+        return set_usage_error(error, "a key log can't hold plaintext: add -w FILE");
+    return true;
+}
+
 static bool is_stdout(const char *path)
 {
     return !path || !strcmp(path, "-") || !strcmp(path, "/dev/stdout");
@@ -90,6 +102,8 @@ static bool settle_output(struct ec_options *options, GError **error)
                     "--%s is for text mode: leave it out, or add -m text", options->text_option);
         return false;
     }
+    if (!check_plaintext(options, error))
+        return false;
     if (options->mode == EC_MODE_KEYLOG)
         return settle_keylog(options, error);
     if (options->mode_given && !options->pcapfile)

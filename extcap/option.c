@@ -243,10 +243,18 @@ static bool set_no_comments(struct ec_options *options, const struct ec_option *
     return true;
 }
 
+static const char *const plaintext_choices[] = {
+    [EC_PLAINTEXT_NONE] = "none", [EC_PLAINTEXT_MISSING] = "missing", [EC_PLAINTEXT_ALL] = "all", NULL};
+
 static bool set_plaintext(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
-    (void)options;
-    return strcmp(value, "none") ? refuse(option, value, error) : true;
+    for (int mode = 0; plaintext_choices[mode]; mode++) {
+        if (!strcmp(value, plaintext_choices[mode])) {
+            options->plaintext = (enum ec_plaintext_mode)mode;
+            return true;
+        }
+    }
+    return refuse(option, value, error);
 }
 
 static bool set_log_level(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
@@ -285,7 +293,6 @@ _Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
 
 static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "nss", "postgres", NULL};
 _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
-static const char *const plaintext_choices[] = {"none", NULL};
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
 _Static_assert(G_N_ELEMENTS(log_choices) == EC_LOG_LEVEL_MAX + 1, "a choice per level");
 
@@ -626,12 +633,14 @@ const struct ec_option ec_option_table[] = {
                              .type = EC_OPTION_TYPE_SELECTOR,
                              .fronts = BOTH,
                              .group = EC_GROUP_OUTPUT,
-                             .value_name = "none",
+                             .value_name = "none|missing|all",
                              .default_text = "none",
                              .display = "Plaintext",
                              .tooltip = "Beside the packets, write what programs hand to and get from their TLS "
-                                        "library; only none exists so far",
-                             .expect = "none",
+                                        "library, as TCP segments made up for it: missing, where the secrets are not "
+                                        "known (connections older than the capture, libraries that can't be hooked); "
+                                        "all, everywhere",
+                             .expect = "none, missing or all",
                              .choices = plaintext_choices,
                              .set = set_plaintext},
     [EC_OPTION_LOG_LEVEL] = {.id = EC_OPTION_LOG_LEVEL,

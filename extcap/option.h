@@ -4,6 +4,7 @@
  * The options of both front ends. One const table (option.c) feeds the command line, --help,
  * --extcap-config and the man page; a new option is a row there.
  */
+#include "abi.h" /* enum ec_plaintext_mode */
 #include "log.h"
 #include "module.h"
 #include "text-sink.h"
@@ -99,6 +100,7 @@ struct ec_options {
     struct ec_text_config text; /* its output's path is that of `pcapfile` */
     const char *text_option;    /* the last option given that only text mode has; NULL: none */
     bool comments;
+    enum ec_plaintext_mode plaintext;
     enum ec_log_level log_level;
     char *log_file; /* NULL: stderr */
     char *filter;   /* the words that are no options, joined; NULL: none */

@@ -81,6 +81,8 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .uid = options->uid,
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
+        /* Text is made of it. */
+        .plaintext = options->mode == EC_MODE_TEXT ? EC_PLAINTEXT_ALL : options->plaintext,
         .hold_ms = options->hold_ms,
         .no_packets = options->mode == EC_MODE_TEXT,
         .max_packets = options->max_packets,

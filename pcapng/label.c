@@ -16,8 +16,9 @@
 struct label_key {
     struct ec_owner owner, peer; /* zero if not known */
     uint32_t direction;
+    uint32_t kind; /* EC_LABEL_PLAINTEXT */
 };
-_Static_assert(sizeof(struct label_key) == 2 * sizeof(struct ec_owner) + 4, "hashed and compared as bytes");
+_Static_assert(sizeof(struct label_key) == 2 * sizeof(struct ec_owner) + 8, "hashed and compared as bytes");
 
 struct label_slot {
     struct label_key key;
@@ -135,11 +136,14 @@ static uint32_t process_get(ec_label_cache *cache, const struct ec_owner *owner,
     return cache->n_processes++;
 }
 
-static void label_add_comment(wtap_block_t block, const struct ec_owner *owner, enum ec_label_end end)
+static void label_add_comment(wtap_block_t block, const struct ec_owner *owner, enum ec_label_end end, uint32_t kind)
 {
-    char text[EC_LABEL_TEXT_LEN];
+    char text[EC_LABEL_TEXT_LEN + sizeof(" plaintext server_port=65535")];
 
     ec_label_format(owner, end, text);
+    if (kind & EC_LABEL_PLAINTEXT)
+        g_snprintf(text + strlen(text), sizeof(text) - strlen(text), " plaintext %s_port=%u",
+                   kind & EC_LABEL_CLIENT_PORT ? "client" : "server", kind & 0xffff);
     wtap_block_add_string_option(block, OPT_COMMENT, text, strlen(text));
 }
 
@@ -150,9 +154,9 @@ static wtap_block_t label_build(ec_label_cache *cache, const struct label_key *k
     const struct ec_owner *first = owner ? &key->owner : &key->peer;
 
     if (cache->comments && owner)
-        label_add_comment(block, &key->owner, peer ? EC_LABEL_END_SRC : EC_LABEL_END_UNSAID);
+        label_add_comment(block, &key->owner, peer ? EC_LABEL_END_SRC : EC_LABEL_END_UNSAID, key->kind);
     if (cache->comments && peer)
-        label_add_comment(block, &key->peer, owner ? EC_LABEL_END_DST : EC_LABEL_END_UNSAID);
+        label_add_comment(block, &key->peer, owner ? EC_LABEL_END_DST : EC_LABEL_END_UNSAID, key->kind);
     if (key->direction)
         wtap_block_add_uint32_option(block, OPT_PKT_FLAGS, key->direction);
     if (owner || peer) {
@@ -176,7 +180,7 @@ static void key_set(struct ec_owner *key, const struct ec_owner *owner)
  * TAOCP 6.4. */
 static uint32_t key_hash(const struct label_key *key)
 {
-    uint32_t words[] = {key->owner.tid, key->peer.tid, key->owner.pid, key->peer.pid, key->direction};
+    uint32_t words[] = {key->owner.tid, key->peer.tid, key->owner.pid, key->peer.pid, key->direction, key->kind};
     uint32_t hash = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
@@ -184,9 +188,10 @@ static uint32_t key_hash(const struct label_key *key)
     return (hash >> 16) % SETS;
 }
 
-struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks)
+struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, uint32_t kind,
+                                    GByteArray *blocks)
 {
-    struct label_key key = {.direction = packet->direction};
+    struct label_key key = {.direction = packet->direction, .kind = kind};
     struct label_slot *slot;
     struct label_set *set;
 

@@ -13,6 +13,10 @@
 /* "pid=4294967295 tid=4294967295 comm=… uid=4294967295 end=src" and NUL; a byte of comm takes up to 4 */
 #define EC_LABEL_TEXT_LEN (4 + 10 + 5 + 10 + 6 + 4 * EC_COMM_LEN + 5 + 10 + 8 + 1)
 
+/* A packet that was made up for plaintext; or-ed with the port that isn't shown as it is. */
+#define EC_LABEL_PLAINTEXT 0x10000u
+#define EC_LABEL_CLIENT_PORT 0x20000u /* that is the client's */
+
 enum ec_label_end { EC_LABEL_END_UNSAID, EC_LABEL_END_SRC, EC_LABEL_END_DST };
 
 /* Writes "pid=1234 tid=1235 comm=curl uid=1000", with " end=src" or " end=dst" behind it if said. Bytes of
@@ -34,6 +38,8 @@ ec_label_cache *ec_label_cache_new(bool comments, bool processes);
 void ec_label_cache_free(ec_label_cache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_label_cache, ec_label_cache_free)
 
-/* The label for this packet, borrowed until the next call. Blocks that have to be
- * written before the packet are appended to `blocks`. */
-struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, GByteArray *blocks);
+/* The label for this packet, borrowed until the next call. `kind`: 0 for one that was captured, or
+ * EC_LABEL_PLAINTEXT: its comment ends by " plaintext server_port=443" or " plaintext client_port=40000". Blocks that
+ * have to be written before the packet are appended to `blocks`. */
+struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, uint32_t kind,
+                                    GByteArray *blocks);

@@ -14,6 +14,7 @@
 #include "encoder.h"
 #include "exported-pdu.h"
 #include "label.h"
+#include "synthetic.h"
 
 #include <string.h>
 
@@ -29,9 +30,10 @@ struct interface_state {
 };
 
 /* Interfaces of messages, made when the first one comes. */
-enum own_interface { OWN_PDU, OWN_MAX };
+enum own_interface { OWN_PDU, OWN_PLAINTEXT, OWN_MAX };
 
 static const struct ec_sink_interface own_interfaces[] = {
+    [OWN_PLAINTEXT] = {.name = "plaintext", .linktype = EC_LINKTYPE_RAW, .snaplen = EC_SYNTHETIC_LEN_MAX},
     [OWN_PDU] = {.name = "ecapture-pdu", .linktype = EC_LINKTYPE_WIRESHARK_UPPER_PDU, .snaplen = EC_SNAPLEN_MAX},
 };
 _Static_assert(G_N_ELEMENTS(own_interfaces) == OWN_MAX, "a row per interface");
@@ -49,6 +51,7 @@ struct pcapng_sink {
     int own[OWN_MAX];          /* likewise of ours, -1: not made yet */
     GByteArray *blocks;        /* scratch */
     GByteArray *pdu;           /* scratch */
+    ec_synthetic *synthetic;   /* NULL before the first plaintext */
     bool wipe;                 /* the window holds secrets */
     struct ec_statistics told; /* in the last statistics comment */
     size_t secrets_len;
@@ -220,17 +223,24 @@ static bool pcapng_write_packet(struct pcapng_sink *self, const struct ec_sink_p
     return !ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error);
 }
 
+/* Likewise; `kind`: of its label. */
+static bool pcapng_write_labeled(struct pcapng_sink *self, const struct ec_sink_packet *packet, uint32_t kind,
+                                 GError **error)
+{
+    struct ec_label *label = ec_label_cache_get(self->labels, packet, kind, self->blocks);
+
+    if (self->blocks->len && !pcapng_add_blocks(self, error))
+        return false;
+    return pcapng_add_secrets(self, error) && pcapng_write_packet(self, packet, label, error);
+}
+
 static bool pcapng_packet(struct ec_sink *sink, const struct ec_sink_packet *packet, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
     struct ec_sink_packet view = *packet;
-    struct ec_label *label;
 
     view.interface = pcapng_get_number(self, packet->interface);
-    label = ec_label_cache_get(self->labels, packet, self->blocks);
-    if (self->blocks->len && !pcapng_add_blocks(self, error))
-        return false;
-    return pcapng_add_secrets(self, error) && pcapng_write_packet(self, &view, label, error);
+    return pcapng_write_labeled(self, &view, 0, error);
 }
 
 /* A message as a packet of one of our interfaces. `remark`: goes into its comment. */
@@ -247,6 +257,40 @@ static bool pcapng_write_own(struct pcapng_sink *self, enum own_interface own, s
     ok = pcapng_write_packet(self, packet, &label, error);
     ec_label_clear(&label);
     return ok;
+}
+
+struct synthetic_output {
+    struct pcapng_sink *self;
+    struct ec_sink_packet packet;
+    GError **error;
+};
+
+static bool synthetic_write(const uint8_t *packet, uint32_t len, enum ec_direction direction,
+                            const struct ec_synthetic_port *real, void *data)
+{
+    const uint32_t kind = EC_LABEL_PLAINTEXT | (real->client ? EC_LABEL_CLIENT_PORT : 0) | real->port;
+    struct synthetic_output *output = data;
+
+    output->packet.data = packet;
+    output->packet.len = output->packet.caplen = len;
+    output->packet.direction = direction;
+    return pcapng_write_labeled(output->self, &output->packet, kind, output->error);
+}
+
+static bool pcapng_plaintext(struct ec_sink *sink, const struct ec_sink_plaintext *plaintext, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+    struct synthetic_output output = {
+        .self = self, .packet = {.time = plaintext->time, .owner = plaintext->owner}, .error = error};
+
+    if (!plaintext->connection->addressed)
+        return true;
+    if (!pcapng_add_own(self, OWN_PLAINTEXT, error))
+        return false;
+    if (!self->synthetic)
+        self->synthetic = ec_synthetic_new();
+    output.packet.interface = (unsigned)self->own[OWN_PLAINTEXT];
+    return ec_synthetic_add(self->synthetic, plaintext, synthetic_write, &output);
 }
 
 static bool pcapng_statement(struct ec_sink *sink, const struct ec_sink_statement *statement, GError **error)
@@ -398,6 +442,7 @@ static void pcapng_free(struct ec_sink *sink)
     explicit_bzero(self->secrets, sizeof(self->secrets));
     ec_encoder_free(self->encoder);
     ec_label_cache_free(self->labels);
+    ec_synthetic_free(self->synthetic);
     ec_output_free(self->output);
     wtap_block_array_free(self->sections);
     g_array_unref(self->interfaces);
@@ -417,6 +462,7 @@ static const struct ec_sink_ops pcapng_ops = {
     .interface = pcapng_interface,
     .secret = pcapng_secret,
     .packet = pcapng_packet,
+    .plaintext = pcapng_plaintext,
     .statement = pcapng_statement,
     .statistics = pcapng_statistics,
     .flush = pcapng_flush,

@@ -155,9 +155,7 @@ static void refuse(GError **error, enum ec_go_find found, const char *version)
     }
 }
 
-/* The place to probe in a function that begins as `abi` wants it. */
-static bool place_find(const struct ec_elf_image *image, uint64_t address, enum ec_go_abi *ret_abi,
-                       uint64_t *ret_function, uint64_t *ret_probe)
+bool ec_go_place_find(const struct ec_elf_image *image, uint64_t address, enum ec_go_abi *ret_abi, uint64_t *ret_probe)
 {
     uint8_t bytes[ENTRY_LEN] = {0};
     uint64_t offset = 0;
@@ -169,7 +167,6 @@ static bool place_find(const struct ec_elf_image *image, uint64_t address, enum 
     if (!prologue)
         return false;
     *ret_abi = prologue->abi;
-    *ret_function = offset;
     *ret_probe = offset + probe_get(prologue, bytes);
     return true;
 }
@@ -179,7 +176,8 @@ static bool point_prove(const ec_go_program *program, uint64_t address, struct e
     const struct ec_elf_image *image = ec_go_program_get_image(program);
     const char *version = ec_go_program_get_version(program);
 
-    if (!place_find(image, address, &point->go_abi, &point->function_offset, &point->probe_offset)) {
+    if (!ec_elf_image_get_offset(image, address, &point->function_offset) ||
+        !ec_go_place_find(image, address, &point->go_abi, &point->probe_offset)) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
                     "%s is not at 0x%" G_GINT64_MODIFIER "x, where it should be: no Go function begins so",
                     function_names[KEY_LOG], address);
@@ -198,9 +196,9 @@ static void resume_prove(const struct ec_elf_image *image, const struct ec_go_fu
                          struct ec_hook_point *point)
 {
     enum ec_go_abi abi;
-    uint64_t offset, probe;
+    uint64_t probe;
 
-    if (function->found == EC_GO_FOUND && place_find(image, function->address, &abi, &offset, &probe) &&
+    if (function->found == EC_GO_FOUND && ec_go_place_find(image, function->address, &abi, &probe) &&
         abi == point->go_abi)
         point->go_resume_offset = probe;
 }

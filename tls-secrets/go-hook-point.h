@@ -13,6 +13,7 @@
  *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
  */
+#include "elf-image.h"
 #include "hook-point.h"
 
 #include <glib.h>
@@ -24,3 +25,7 @@ bool ec_go_file_is_go(int fd);
 /* `fd`: an open ELF file, borrowed, read by pread only. Errors are EC_HOOK_ERROR_*, of which _NOT_TLS also means "no
  * Go program"; *ret_point is untouched then. Of the point, the registers and the random's place are not set. */
 bool ec_go_hook_point_find(int fd, struct ec_hook_point *ret_point, GError **error);
+
+/* The place to probe in the function at `address`, behind the check for room on the stack if that is cheap: the stack
+ * and the arguments are as the caller left them. *ret_probe: file offset. False if no Go function begins there. */
+bool ec_go_place_find(const struct ec_elf_image *image, uint64_t address, enum ec_go_abi *ret_abi, uint64_t *ret_probe);

@@ -61,13 +61,13 @@ static void get_same_owner_returns_same_block(void **state)
     g_autoptr(ec_label_cache) cache = ec_label_cache_new(true, true);
     g_autoptr(GByteArray) blocks = g_byte_array_new();
     struct ec_sink_packet packet = {.direction = EC_DIRECTION_OUT, .owner = &curl};
-    struct ec_label *first = ec_label_cache_get(cache, &packet, blocks);
+    struct ec_label *first = ec_label_cache_get(cache, &packet, 0, blocks);
     uint32_t flags = 0;
     guint len = blocks->len;
 
     (void)state;
     assert_true(len > 0);
-    assert_ptr_equal(ec_label_cache_get(cache, &packet, blocks), first);
+    assert_ptr_equal(ec_label_cache_get(cache, &packet, 0, blocks), first);
     assert_int_equal(blocks->len, len);
     assert_string_equal(comment(first->block, 0), "pid=1234 tid=1235 comm=curl uid=1000");
     assert_null(comment(first->block, 1));
@@ -75,7 +75,7 @@ static void get_same_owner_returns_same_block(void **state)
     assert_int_equal(flags, EC_DIRECTION_OUT);
     /* The other direction: other flags, the same process. */
     packet.direction = EC_DIRECTION_IN;
-    assert_ptr_not_equal(ec_label_cache_get(cache, &packet, blocks), first);
+    assert_ptr_not_equal(ec_label_cache_get(cache, &packet, 0, blocks), first);
     assert_int_equal(blocks->len, len);
 }
 
@@ -84,7 +84,7 @@ static void get_both_ends_names_both(void **state)
     g_autoptr(ec_label_cache) cache = ec_label_cache_new(true, false);
     g_autoptr(GByteArray) blocks = g_byte_array_new();
     const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx};
-    wtap_block_t block = ec_label_cache_get(cache, &packet, blocks)->block;
+    wtap_block_t block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
 
     (void)state;
     assert_string_equal(comment(block, 0), "pid=1234 tid=1235 comm=curl uid=1000 end=src");
@@ -99,7 +99,7 @@ static void get_unknown_owner_says_nothing(void **state)
     g_autoptr(GByteArray) blocks = g_byte_array_new();
     const struct ec_owner unset = {.pid = 9};
     const struct ec_sink_packet packet = {.owner = &unset};
-    wtap_block_t block = ec_label_cache_get(cache, &packet, blocks)->block;
+    wtap_block_t block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
 
     (void)state;
     assert_null(comment(block, 0));
@@ -113,7 +113,7 @@ static void get_without_comments_has_none(void **state)
     g_autoptr(ec_label_cache) cache = ec_label_cache_new(false, false);
     g_autoptr(GByteArray) blocks = g_byte_array_new();
     const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx};
-    wtap_block_t block = ec_label_cache_get(cache, &packet, blocks)->block;
+    wtap_block_t block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
 
     (void)state;
     assert_null(comment(block, 0));
@@ -134,7 +134,7 @@ static void get_many_owners_are_told_apart(void **state)
         wtap_block_t block;
 
         owner.pid = i % 70000;
-        block = ec_label_cache_get(cache, &packet, blocks)->block;
+        block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
         assert_int_equal(atoi(comment(block, 0) + strlen("pid=")), owner.pid);
         assert_int_equal(wtap_block_get_uint32_option_value(block, 6, &index), WTAP_OPTTYPE_SUCCESS);
         if (blocks->len) {

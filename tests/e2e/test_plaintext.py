@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plaintext of TLS connections, taken from the calls that programs make: as TCP segments in pcapng, byte for byte."""
+import collections
+import hashlib
+import os
+import re
+import struct
+import subprocess
+import time
+
+import lab
+import pcapng
+
+MARK = re.compile(r"pid=(\d+) tid=\d+ comm=(\S+) uid=\d+ plaintext (server|client)_port=(\d+)$")
+MIB = 1 << 20
+
+# Any client or server by Python's ssl module, which calls SSL_read_ex() and SSL_write_ex(). One connection after another;
+# each ends when the client has said all. Its answer to LENGTH bytes is their checksum, so that both ends read and write.
+SERVER = """
+import hashlib, socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+listener = socket.create_server(("127.0.0.1", int(sys.argv[3])), backlog=128)
+while True:
+    connection, _ = listener.accept()
+    try:
+        connection = context.wrap_socket(connection, server_side=True)
+        head = b""
+        while b"\\r\\n\\r\\n" not in head:
+            head += connection.recv(1)
+        left = int(head.lower().split(b"content-length: ")[1].split(b"\\r\\n")[0])
+        digest = hashlib.sha256()
+        while left:
+            data = connection.recv(min(left, 100000))
+            digest.update(data)
+            left -= len(data)
+        body = digest.hexdigest().encode()
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n%s" % (len(body), body))
+        connection.unwrap()
+    except OSError:
+        pass
+    connection.close()
+"""
+
+# Asks for /before at once, and for /after when it is told to, on one connection.
+KEEPER = """
+import http.client, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+connection = http.client.HTTPSConnection("127.0.0.1", context=context)
+for uri in ("/before", "/after", "/end"):
+    connection.request("GET", uri)
+    print(connection.getresponse().read().decode().strip(), flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Stream:
+    """One direction of a connection."""
+
+    def __init__(self, packet, source, destination, sequence):
+        self.source, self.destination, self.next = source, destination, sequence + 1
+        self.data, self.gaps, self.comments = bytearray(), [], set(packet.comments)
+        self.pid, self.comm, self.end, self.port = MARK.match(packet.comments[0]).groups()
+
+    def add(self, packet, sequence, payload):
+        gap = (sequence - self.next) & 0xffffffff
+        if gap:
+            self.gaps.append(gap)
+        self.data += payload
+        self.next = (sequence + len(payload)) & 0xffffffff
+        self.comments |= set(packet.comments)
+
+
+def streams(path):
+    """The synthetic connections of a file, each direction by itself, in order of appearance."""
+    file = pcapng.File(path)
+    if "plaintext" not in file.interfaces:
+        return []
+    interface, found, current = file.interfaces.index("plaintext"), [], {}
+    for packet in file.packets:
+        if packet.interface != interface:
+            continue
+        _, source, destination, flags, payload, version = pcapng.ip_header(packet, 101)
+        addresses = packet.data[12:20] if version == 4 else packet.data[8:40]
+        key = (addresses, source, destination)
+        sequence = struct.unpack_from(">I", packet.data, (20 if version == 4 else 40) + 4)[0]
+        if flags & 2:
+            current[key] = Stream(packet, source, destination, sequence)
+            found.append(current[key])
+        elif payload:
+            current[key].add(packet, sequence, payload)
+    return found
+
+
+class Plaintext(lab.Lab):
+    def capture(self, *arguments, mode="all", module="tls"):
+        """The packets themselves would only take room; plaintext knows no capture filter."""
+        self.saved = self.path("saved.pcapng")
+        return self.start_ecapture("-w", self.saved, "--plaintext", mode, *arguments, "udp", "port",
+                                   str(lab.PROBE_PORT), module=module)
+
+    def finish(self, process, seconds=1.0):
+        """Ends the capture; what has been handed to a TLS library by now is in the file."""
+        time.sleep(seconds)
+        self.assertEqual(lab.stop(process)[0], 0, self.read("ecapture.log"))
+        file = pcapng.File(self.saved)
+        counts = dict(word.split("=") for word in file.statistics[0][1][0].decode().split())
+        self.assertEqual((counts["drop_message_ring"], counts["drop_message_fault"]), ("0", "0"), counts)
+        return streams(self.saved)
+
+    def start_python_server(self, port=4440):
+        certificate, key = self.certificate()
+        server = self.ns.start(lab.PYTHON, "-c", SERVER, certificate, key, str(port), stderr=subprocess.DEVNULL)
+        lab.wait_until(lambda: self.ns.answers(port), 10, "the Python server")
+        return server
+
+    def wait_for(self, process, *needles):
+        """Until the file holds these bytes."""
+        def there():
+            self.assertIsNone(process.poll(), self.read("ecapture.log"))
+            return all(lab.file_holds(self.saved, needle) for needle in needles)
+        lab.wait_until(there, 25, f"{needles} in the file")
+
+    def test_http_in_tshark(self):
+        """Live, by the option of the extcap interface: HTTP/1.1, and HTTP/2 on a port of its own."""
+        self.start_nginx(extra="listen 8443 ssl http2;")
+        fields = ("frame.interface_name", "http.request.uri", "http.response.code", "http2.headers.path",
+                  "http2.headers.status", "ip.src", "tcp.port", "frame.comment")
+        tshark = self.start_tshark("-o", "extcap.ecapture_tls.plaintext:all", fields=fields,
+                                   display='frame.interface_name == "plaintext" && (http || http2)')
+        self.assertEqual(self.curl("https://127.0.0.1/one")[1], 0)
+        self.assertEqual(self.curl("https://127.0.0.1:8443/two", "--http2")[1], 0)
+
+        def rows(field, value):
+            return [row for row in tshark.table() if value in row[field].split(",")]
+
+        lab.wait_until(lambda: rows("http.request.uri", "/one") and rows("http.response.code", "200") and
+                       rows("http2.headers.path", "/two") and rows("http2.headers.status", "200"), 25,
+                       f"both exchanges: {tshark.messages()}")
+        for field, value, port in (("http.request.uri", "/one", "443"), ("http2.headers.path", "/two", "8443")):
+            row = rows(field, value)[0]
+            self.assertEqual(row["ip.src"], "127.0.0.1")
+            self.assertIn("80", row["tcp.port"].split(","))
+            mark = MARK.match(row["frame.comment"])
+            self.assertIn(mark.group(2), ("curl", "nginx"))
+            self.assertEqual(mark.groups()[2:], ("server", port))
+        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
+
+    def test_connection_older_than_the_capture(self):
+        """With `missing` it is readable, and nothing else is: new connections have their secrets."""
+        self.start_nginx(body="$request_uri")
+        keeper = self.ns.start(lab.PYTHON, "-c", KEEPER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.defer(keeper.stdin.close)
+        self.assertEqual(keeper.stdout.readline().strip(), "/before")
+        process = self.capture(mode="missing")
+        self.assertEqual(self.curl("https://127.0.0.1/new")[1], 0)
+        keeper.stdin.write("\n")
+        keeper.stdin.flush()
+        self.assertEqual(keeper.stdout.readline().strip(), "/after")
+        self.wait_for(process, b"GET /after ", b"\r\n\r\n/after")
+        found = [stream for stream in self.finish(process) if b"/after" in stream.data]
+        self.assertEqual(len(found), 2, "a request and a response")
+        self.assertTrue(found[0].data.startswith(b"GET /after HTTP/1.1\r\n"))
+        self.assertTrue(found[1].data.endswith(b"\r\n\r\n/after\n"))
+        self.assertFalse(lab.file_holds(self.saved, b"GET /new"), "a connection whose secrets are known")
+        self.assertIn(["/after", "80"], self.decrypt(self.saved, "http.request", "http.request.uri", "tcp.dstport"))
+
+    def test_download_of_100_mib(self):
+        self.start_nginx()
+        data = os.urandom(MIB) * 100
+        with open(self.path("large"), "wb") as file:
+            file.write(data)
+        process = self.capture("--mapsize", "128M")
+        self.assertEqual(self.curl("https://127.0.0.1/file/large", "--limit-rate", "60M")[1], 0)
+        found = [stream for stream in self.finish(process) if len(stream.data) > MIB]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0].gaps, [])
+        body = found[0].data.split(b"\r\n\r\n", 1)[1]
+        self.assertEqual((len(body), hashlib.sha256(body).digest()), (len(data), hashlib.sha256(data).digest()))
+
+    def test_upload_of_100_mib(self):
+        self.start_python_server()
+        data = os.urandom(MIB) * 100
+        with open(self.path("large"), "wb") as file:
+            file.write(data)
+        process = self.capture("--mapsize", "128M")
+        self.assertEqual(self.curl("https://127.0.0.1:4440/", "--limit-rate", "60M", "-H", "Expect:", "--data-binary",
+                                   f"@{self.path('large')}")[1], 0)
+        found = [stream for stream in self.finish(process) if len(stream.data) > MIB]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0].gaps, [])
+        body = found[0].data.split(b"\r\n\r\n", 1)[1]
+        self.assertEqual((len(body), hashlib.sha256(body).digest()), (len(data), hashlib.sha256(data).digest()))
+
+    def test_64_connections_at_once(self):
+        """Whose bytes are mixed up is found out: each says its number, there and back, many times."""
+        self.start_nginx(workers=2, extra="location /echo/ { return 200 \"" + "$request_uri " * 200 + "\"; }")
+        process = self.capture()
+        pids = self.curl_many(64, "https://127.0.0.1/echo/number-{n}-", at_once=64)
+        found = self.finish(process)
+        requests, responses = collections.Counter(), collections.Counter()
+        for stream in found:
+            self.assertEqual(stream.gaps, [])
+            numbers = set(re.findall(rb"number-(\d+)-", bytes(stream.data)))
+            if not numbers:
+                continue  # another process of this machine
+            self.assertEqual(len(numbers), 1, "numbers in one connection")
+            number = int(numbers.pop())
+            if stream.data.startswith(b"GET "):
+                requests[number] += 1
+            else:
+                responses[number] += 1
+                self.assertEqual(stream.data.count(b"/echo/number-"), 200)
+        self.assertEqual(requests, collections.Counter(dict.fromkeys(pids, 1)))
+        self.assertEqual(responses, collections.Counter(dict.fromkeys(pids, 1)))

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plaintext-point.h"
+
+#include "code-flow.h"
+#include "elf-image.h"
+#include "go-hook-point.h"
+#include "go-program.h"
+#include "go-table.h"
+#include "hook-point.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* Instructions of a Go function that are followed; crypto/tls.(*Conn).Write has about 500. */
+#define INSTRUCTIONS_MAX 20000
+#define RETURNS_MAX 64
+
+/* ---- C ---- */
+
+struct function {
+    const char *name;
+    uint64_t cookie;
+    bool returns; /* its return matters too */
+};
+#define MOVES(name, operation, length)                                                                                 \
+    {                                                                                                                  \
+        name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_##operation, EC_PLAINTEXT_##length, 0), true                            \
+    }
+#define SHAKES(name, role)                                                                                             \
+    {                                                                                                                  \
+        name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_HANDSHAKE, 0, EC_PLAINTEXT_ROLE_##role), true                           \
+    }
+#define TELLS(name, operation, role)                                                                                   \
+    {                                                                                                                  \
+        name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_##operation, 0, EC_PLAINTEXT_ROLE_##role), false                        \
+    }
+
+/* The first of each kind must be there; the others, depending on the version. */
+static const struct function openssl_functions[] = {
+    MOVES("SSL_read", READ, RETURNS_INT),
+    MOVES("SSL_write", WRITE, RETURNS_INT),
+    MOVES("SSL_peek", PEEK, RETURNS_INT),
+    MOVES("SSL_read_ex", READ, AT_ARGUMENT_4),
+    MOVES("SSL_write_ex", WRITE, AT_ARGUMENT_4),
+    MOVES("SSL_peek_ex", PEEK, AT_ARGUMENT_4),
+    MOVES("SSL_write_ex2", WRITE, AT_ARGUMENT_5),
+    MOVES("SSL_read_early_data", READ, AT_ARGUMENT_4),
+    MOVES("SSL_write_early_data", WRITE, AT_ARGUMENT_4),
+    SHAKES("SSL_do_handshake", UNKNOWN),
+    SHAKES("SSL_accept", SERVER),
+    SHAKES("SSL_connect", CLIENT),
+    TELLS("SSL_set_accept_state", ROLE, SERVER),
+    TELLS("SSL_set_connect_state", ROLE, CLIENT),
+    TELLS("SSL_free", FREE, UNKNOWN),
+    TELLS("SSL_clear", CLEAR, UNKNOWN),
+};
+static const struct function gnutls_functions[] = {
+    MOVES("gnutls_record_recv", READ, RETURNS_LONG),
+    MOVES("gnutls_record_send", WRITE, RETURNS_LONG),
+    MOVES("gnutls_record_send2", WRITE, RETURNS_LONG),
+    MOVES("gnutls_record_recv_seq", READ, RETURNS_LONG),
+    MOVES("gnutls_record_recv_early_data", READ, RETURNS_LONG),
+    MOVES("gnutls_record_send_early_data", WRITE, IS_ARGUMENT_3),
+    SHAKES("gnutls_handshake", UNKNOWN),
+    TELLS("gnutls_deinit", FREE, UNKNOWN),
+};
+
+static const struct family {
+    const struct function *functions;
+    size_t count;
+} families[] = {
+    {openssl_functions, G_N_ELEMENTS(openssl_functions)},
+    {gnutls_functions, G_N_ELEMENTS(gnutls_functions)},
+};
+
+struct search {
+    const char *name;
+    uint64_t address; /* 0: not found */
+    bool ambiguous;
+};
+
+static bool symbol_visit(const struct ec_elf_symbol *symbol, void *data)
+{
+    struct search *search = data;
+
+    if (strcmp(symbol->name, search->name) != 0)
+        return true;
+    search->ambiguous |= search->address != 0 && search->address != symbol->address;
+    search->address = symbol->address;
+    return true;
+}
+
+/* The file offset of the one function of that name. */
+static bool function_find(const struct ec_elf_image *image, enum ec_elf_table table, const char *name,
+                          uint64_t *ret_offset)
+{
+    struct search search = {.name = name};
+
+    ec_elf_image_foreach_function(image, table, name, symbol_visit, &search);
+    const struct ec_elf_segment *segment = ec_elf_image_find_segment(image, search.address);
+    return search.address != 0 && !search.ambiguous && segment && segment->executable &&
+           ec_elf_image_get_offset(image, search.address, ret_offset);
+}
+
+/* The entry, or what follows an endbr64 there if the kernel emulates it: a push, or a nop (KERNEL-FACTS: 1 us instead
+ * of 13). The stack is the same at either, which a return probe depends on. */
+static uint64_t entry_choose(const struct ec_elf_image *image, uint64_t offset)
+{
+    static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa}, nop[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+    uint8_t bytes[sizeof(endbr64) + sizeof(nop)] = {0};
+    const uint8_t *next = bytes + sizeof(endbr64);
+
+    if (ec_elf_image_get_machine(image) != EM_X86_64 ||
+        ec_elf_image_read(image, offset, bytes, sizeof(bytes)) != sizeof(bytes) ||
+        memcmp(bytes, endbr64, sizeof(endbr64)) != 0)
+        return offset;
+    const bool pushes = (next[0] & 0xf8) == 0x50 || (next[0] == 0x41 && (next[1] & 0xf8) == 0x50);
+    return pushes || memcmp(next, nop, sizeof(nop)) == 0 ? offset + sizeof(endbr64) : offset;
+}
+
+static void point_add(GArray *points, enum ec_plaintext_place place, uint64_t offset, uint64_t cookie)
+{
+    const struct ec_plaintext_point point = {place, offset, cookie};
+
+    g_array_append_val(points, point);
+}
+
+static void function_add(GArray *points, const struct ec_elf_image *image, const struct function *function,
+                         uint64_t offset)
+{
+    const uint64_t entry = entry_choose(image, offset);
+
+    point_add(points, EC_PLACE_ENTRY, entry, function->cookie);
+    if (function->returns)
+        point_add(points, EC_PLACE_RETURN, entry, 0);
+}
+
+/* Both that read and that write, or none. */
+static bool family_find(const struct ec_elf_image *image, enum ec_elf_table table, const struct family *family,
+                        GArray *points)
+{
+    uint64_t offsets[2];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(offsets); i++)
+        if (!function_find(image, table, family->functions[i].name, &offsets[i]))
+            return false;
+    for (size_t i = 0; i < family->count; i++) {
+        uint64_t offset = i < G_N_ELEMENTS(offsets) ? offsets[i] : 0;
+
+        if (offset != 0 || function_find(image, table, family->functions[i].name, &offset))
+            function_add(points, image, &family->functions[i], offset);
+    }
+    return true;
+}
+
+/* ---- Go ---- */
+
+enum { GO_READ, GO_WRITE, GO_CLOSE, GO_HANDSHAKE, GO_MAX };
+static const struct function go_functions[] = {
+    [GO_READ] = MOVES("crypto/tls.(*Conn).Read", READ, RETURNS_LONG),
+    [GO_WRITE] = MOVES("crypto/tls.(*Conn).Write", WRITE, RETURNS_LONG),
+    [GO_CLOSE] = TELLS("crypto/tls.(*Conn).Close", FREE, UNKNOWN),
+    [GO_HANDSHAKE] = SHAKES("crypto/tls.(*Conn).handshakeContext", UNKNOWN),
+};
+_Static_assert(G_N_ELEMENTS(go_functions) == GO_MAX, "a row per function");
+_Static_assert(GO_MAX <= EC_GO_FUNCTIONS_MAX, "looked for at once");
+
+/* The code that can be reached from the entry, without the calls in it. */
+struct walk {
+    struct ec_code *code;
+    GHashTable *seen; /* of addresses */
+    GArray *todo;     /* of uint64_t */
+    GArray *returns;  /* of uint64_t: addresses of RET instructions */
+};
+
+static void walk_push(struct walk *walk, uint64_t address)
+{
+    if (g_hash_table_add(walk->seen, GSIZE_TO_POINTER(address)))
+        g_array_append_val(walk->todo, address);
+}
+
+/* x86-64: ret; aarch64: ret x30 */
+static bool is_return(const struct ec_elf_image *image, uint64_t address)
+{
+    uint8_t bytes[4] = {0};
+    uint64_t offset = 0;
+
+    if (!ec_elf_image_get_offset(image, address, &offset) || ec_elf_image_read(image, offset, bytes, 4) == 0)
+        return false;
+    return ec_elf_image_get_machine(image) == EM_X86_64 ? bytes[0] == 0xc3 : memcmp(bytes, "\xc0\x03\x5f\xd6", 4) == 0;
+}
+
+/* False if control goes on in a way that isn't seen. */
+static bool walk_step(struct walk *walk, const struct ec_elf_image *image, const struct ec_insn *insn)
+{
+    const uint64_t next = insn->address + insn->length;
+
+    switch (insn->op) {
+    case EC_OP_STOP:
+        if (is_return(image, insn->address))
+            g_array_append_val(walk->returns, insn->address);
+        return true;
+    case EC_OP_JUMP:
+        if (insn->target != 0)
+            walk_push(walk, insn->target);
+        return insn->target != 0;
+    case EC_OP_BRANCH:
+        walk_push(walk, insn->target);
+        walk_push(walk, next);
+        return insn->target != 0;
+    default:
+        walk_push(walk, next);
+        return true;
+    }
+}
+
+static bool walk_run(struct walk *walk, const struct ec_elf_image *image, uint64_t entry)
+{
+    walk_push(walk, entry);
+    for (size_t steps = 0; walk->todo->len > 0; steps++) {
+        const uint64_t address = g_array_index(walk->todo, uint64_t, walk->todo->len - 1);
+        struct ec_insn insn;
+
+        g_array_set_size(walk->todo, walk->todo->len - 1);
+        if (steps == INSTRUCTIONS_MAX || !ec_code_read(walk->code, address, &insn) || !walk_step(walk, image, &insn))
+            return false;
+    }
+    return walk->returns->len > 0 && walk->returns->len <= RETURNS_MAX;
+}
+
+static bool returns_add(struct ec_code *code, const struct ec_elf_image *image, uint64_t entry, GArray *points)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    g_autoptr(GArray) todo = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    g_autoptr(GArray) returns = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    struct walk walk = {code, seen, todo, returns};
+
+    if (!walk_run(&walk, image, entry))
+        return false;
+    for (guint i = 0; i < returns->len; i++) {
+        uint64_t offset = 0;
+
+        if (!ec_elf_image_get_offset(image, g_array_index(returns, uint64_t, i), &offset))
+            return false;
+        point_add(points, EC_PLACE_GO_RETURN, offset, 0);
+    }
+    return true;
+}
+
+static bool go_refuse(GError **error, const char *cause)
+{
+    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, "no plaintext: %s", cause);
+    return false;
+}
+
+static bool go_function_add(struct ec_code *code, const struct ec_elf_image *image, const struct function *function,
+                            uint64_t address, GArray *points, GError **error)
+{
+    enum ec_go_abi abi;
+    uint64_t probe;
+
+    if (!ec_go_place_find(image, address, &abi, &probe))
+        return go_refuse(error, "a function of crypto/tls begins in no known way");
+    if (abi != EC_GO_ABI_REGISTER)
+        return go_refuse(error, "this Go passes arguments on the stack (before 1.17; aarch64: 1.18)");
+    point_add(points, EC_PLACE_GO_ENTRY, probe, function->cookie);
+    if (function->returns && !returns_add(code, image, address, points))
+        return go_refuse(error, "where a function of crypto/tls returns isn't seen");
+    return true;
+}
+
+static bool go_find(const ec_go_program *program, const struct ec_elf_image *image, GArray *points, GError **error)
+{
+    struct ec_go_function functions[GO_MAX];
+    g_autoptr(ec_code) code = ec_code_new(image);
+
+    for (size_t i = 0; i < GO_MAX; i++)
+        functions[i] = (struct ec_go_function){go_functions[i].name, EC_GO_NO_NAME, 0};
+    if (!code || !ec_go_table_find(program, functions, GO_MAX) || functions[GO_WRITE].found != EC_GO_FOUND)
+        return go_refuse(error, "crypto/tls's Conn isn't in the table of functions");
+    for (size_t i = 0; i < GO_MAX; i++)
+        if (functions[i].found == EC_GO_FOUND &&
+            !go_function_add(code, image, &go_functions[i], functions[i].address, points, error))
+            return false;
+    return true;
+}
+
+/* ---- both ---- */
+
+GArray *ec_plaintext_points_find(int fd, GError **error)
+{
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(struct ec_plaintext_point));
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
+
+    if (!image)
+        return NULL;
+    g_autoptr(ec_go_program) program = ec_go_program_new(image);
+    if (program)
+        return go_find(program, image, points, error) ? g_steal_pointer(&points) : NULL;
+    for (enum ec_elf_table table = 0; table < EC_ELF_TABLE_MAX; table++)
+        for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
+            if (family_find(image, table, &families[i], points))
+                return g_steal_pointer(&points);
+    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                "no plaintext: the symbols of its TLS functions are stripped");
+    return NULL;
+}
