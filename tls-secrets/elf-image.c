@@ -401,6 +401,7 @@ struct symbol_search {
     GArray *names;
     uint64_t names_first;
     uint64_t names_last;
+    unsigned types; /* bits of 1 << STT_* */
     unsigned visited;
     ec_elf_symbol_visit visit;
     void *data;
@@ -425,7 +426,7 @@ static bool symbols_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
         Elf64_Sym raw;
         memcpy(&raw, piece + i, sizeof(raw));
         if (raw.st_name < search->names_first || raw.st_name > search->names_last ||
-            ELF64_ST_TYPE(raw.st_info) != STT_FUNC || raw.st_shndx == SHN_UNDEF ||
+            !(search->types & 1u << ELF64_ST_TYPE(raw.st_info)) || raw.st_shndx == SHN_UNDEF ||
             !name_is_wanted(search->names, raw.st_name))
             continue;
         if (search->visited++ == SYMBOLS_MAX || !symbol_visit(search, &raw))
@@ -434,17 +435,19 @@ static bool symbols_scan(const uint8_t *piece, size_t len, uint64_t at, void *da
     return true;
 }
 
-void ec_elf_image_foreach_function(const struct ec_elf_image *image, enum ec_elf_table table, const char *part,
-                                   ec_elf_symbol_visit visit, void *data)
+/* `part_len` may include the NUL: the names then end with the part. */
+static void foreach_symbol(const struct ec_elf_image *image, enum ec_elf_table table, unsigned types, const char *part,
+                           size_t part_len, ec_elf_symbol_visit visit, void *data)
 {
     const struct symbol_table *tables = &image->tables[table];
     g_autoptr(GArray) names = g_array_new(FALSE, FALSE, sizeof(struct name_range));
-    struct name_search search = {part, strlen(part), tables->strings.offset, names};
+    struct name_search search = {part, part_len, tables->strings.offset, names};
     ec_elf_image_scan(image, tables->strings.offset, tables->strings.size, EC_ELF_NAME_LEN, names_scan, &search);
     if (names->len == 0)
         return;
 
-    struct symbol_search symbols = {.image = image, .table = tables, .names = names, .visit = visit, .data = data};
+    struct symbol_search symbols = {
+        .image = image, .table = tables, .names = names, .types = types, .visit = visit, .data = data};
     symbols.names_first = g_array_index(names, struct name_range, 0).first;
     symbols.names_last = g_array_index(names, struct name_range, names->len - 1).last;
     /* Pieces of whole symbols: the scan's own piece length is no multiple of a symbol's. */
@@ -455,4 +458,35 @@ void ec_elf_image_foreach_function(const struct ec_elf_image *image, enum ec_elf
         if (len == 0 || !symbols_scan(piece, len, at, &symbols))
             return;
     }
+}
+
+void ec_elf_image_foreach_function(const struct ec_elf_image *image, enum ec_elf_table table, const char *part,
+                                   ec_elf_symbol_visit visit, void *data)
+{
+    foreach_symbol(image, table, 1u << STT_FUNC, part, strlen(part), visit, data);
+}
+
+struct exact_search {
+    const char *name;
+    bool found;
+    struct ec_elf_symbol symbol;
+};
+
+static bool exact_visit(const struct ec_elf_symbol *symbol, void *data)
+{
+    struct exact_search *search = data;
+    search->found = strcmp(symbol->name, search->name) == 0;
+    if (search->found)
+        search->symbol = *symbol;
+    return !search->found;
+}
+
+bool ec_elf_image_find_symbol(const struct ec_elf_image *image, enum ec_elf_table table, const char *name,
+                              struct ec_elf_symbol *ret_symbol)
+{
+    struct exact_search search = {.name = name};
+    foreach_symbol(image, table, 1u << STT_FUNC | 1u << STT_OBJECT, name, strlen(name) + 1, exact_visit, &search);
+    if (search.found)
+        *ret_symbol = search.symbol;
+    return search.found;
 }

@@ -63,3 +63,6 @@ struct ec_elf_symbol {
 typedef bool (*ec_elf_symbol_visit)(const struct ec_elf_symbol *symbol, void *data);
 void ec_elf_image_foreach_function(const struct ec_elf_image *image, enum ec_elf_table table, const char *part,
                                    ec_elf_symbol_visit visit, void *data);
+/* The function or variable of just this name; false if the file defines none. */
+bool ec_elf_image_find_symbol(const struct ec_elf_image *image, enum ec_elf_table table, const char *name,
+                              struct ec_elf_symbol *ret_symbol);

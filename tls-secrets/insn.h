@@ -5,6 +5,7 @@
  * control goes. x86-64 is decoded by capstone, aarch64 by hand (its fixed encoding makes the few forms that matter
  * shorter than a library's names for them, which change between capstone 4, 5 and 6).
  */
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,6 +64,7 @@ struct ec_decoder;
 typedef struct ec_decoder ec_decoder;
 struct ec_decoder *ec_decoder_new(const struct ec_machine *machine);
 void ec_decoder_free(struct ec_decoder *decoder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_decoder, ec_decoder_free)
 /* Longest instruction of both machines */
 #define EC_INSN_LEN 15
 /* False if `code`, `len` bytes, begins with no valid instruction. */

@@ -202,6 +202,25 @@ static void foreach_function_finds_tails_of_names(void **state)
     close(fd);
 }
 
+static void find_symbol_takes_whole_names_alone(void **state)
+{
+    (void)state;
+    g_autofree struct file *file = file_new();
+    file->symbols[3].st_info = STT_OBJECT;
+    int fd = -1;
+    g_autoptr(ec_elf_image) image = file_open(file, sizeof(*file), &fd);
+    struct ec_elf_symbol symbol = {.address = 1};
+    assert_true(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "wanted", &symbol));
+    assert_int_equal(symbol.address, 0x40020);
+    assert_true(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "other", &symbol));
+    assert_int_equal(symbol.address, 0x40030);
+    assert_false(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "prefix", &symbol));
+    assert_false(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "anted", &symbol));
+    assert_false(ec_elf_image_find_symbol(image, EC_ELF_DYNSYM, "wanted", &symbol));
+    assert_int_equal(symbol.address, 0x40030);
+    close(fd);
+}
+
 struct scan_sum {
     uint64_t expected; /* offset of the next new byte */
     uint64_t bytes;
@@ -260,6 +279,7 @@ int main(void)
         cmocka_unit_test(open_segments_over_and_over_keeps_few),
         cmocka_unit_test(open_wild_tables_end_quietly),
         cmocka_unit_test(foreach_function_finds_tails_of_names),
+        cmocka_unit_test(find_symbol_takes_whole_names_alone),
         cmocka_unit_test(scan_large_range_comes_in_overlapping_pieces),
         cmocka_unit_test(scan_file_that_shrank_ends_early),
     };
