@@ -19,6 +19,8 @@ typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
+typedef int int32_t;
+typedef long long int64_t;
 #else
 #include <stdint.h>
 #endif
@@ -41,6 +43,7 @@ enum ec_record_type {
     EC_RECORD_SECRET = 2,    /* ec_secret_event */
     EC_RECORD_OWNER = 3,     /* ec_owner_event */
     EC_RECORD_PLAINTEXT = 4, /* ec_plaintext_event, ring `messages` */
+    EC_RECORD_COMMAND = 6,   /* ec_command_event, ring `messages` */
     EC_RECORD_STATEMENT = 7, /* ec_statement_event, ring `messages` */
 };
 
@@ -205,6 +208,55 @@ struct ec_plaintext_event {
 _Static_assert(sizeof(struct ec_plaintext_event) == 128, "abi");
 /* Bytes of one call that a record can hold; a longer call makes several. */
 #define EC_PLAINTEXT_PIECE_MAX (256u << 10)
+
+/* Whose line editor it was. */
+enum ec_shell { EC_SHELL_BASH, EC_SHELL_ZSH, EC_SHELL_READLINE /* any program's */, EC_SHELL_MAX };
+
+/* What a shell does, in this order. After LINE nothing follows from EC_SHELL_READLINE. */
+enum ec_command_kind {
+    EC_COMMAND_LINE,   /* ec_command_line: a line was typed; a command can have several */
+    EC_COMMAND_DONE,   /* a command that began in the last line has ended, with `status` */
+    EC_COMMAND_PROMPT, /* after the last DONE: nothing more comes of what was typed */
+    EC_COMMAND_EXIT,   /* instead of these: the shell has ended, with `status` */
+    EC_COMMAND_EXEC,   /* likewise: it is another program now */
+    EC_COMMAND_KIND_MAX,
+};
+
+struct ec_command_event {
+    struct ec_record record;
+    uint8_t kind;  /* enum ec_command_kind */
+    uint8_t shell; /* enum ec_shell; of a LINE only */
+    uint16_t pad;
+    int32_t status; /* as $? shows it */
+};
+_Static_assert(sizeof(struct ec_command_event) == 32, "abi");
+
+/* tty_struct.name, include/linux/tty.h */
+#define EC_TTY_LEN 64
+/* PATH_MAX, include/uapi/linux/limits.h */
+#define EC_PATH_LEN 4096
+/* The longest line that is sent whole, bytes. */
+#define EC_COMMAND_LINE_LEN 65535
+
+struct ec_command_line {
+    struct ec_command_event event;
+    uint32_t uid;
+    uint32_t text_len; /* EC_COMMAND_LINE_LEN: it may have been longer */
+    char comm[EC_COMM_LEN];
+    char tty[EC_TTY_LEN];  /* "pts3", the controlling terminal; "" if there is none */
+    char cwd[EC_PATH_LEN]; /* as the shell has it; "" if it is not known; zsh's is in its own encoding (metafied) */
+    char text[];           /* likewise; no NUL */
+};
+_Static_assert(sizeof(struct ec_command_line) == 32 + 8 + 16 + 64 + 4096, "abi");
+
+/*
+ * Attach cookie of the probes on shells: where two of the shell's variables lie, as signed distances from the probed
+ * instruction.
+ *   ec_bash_prompt, ec_bash_line: executing, the_current_working_directory; ec_shell_done: $?; ec_zsh_line: pwd
+ */
+#define EC_SHELL_COOKIE(first, second) ((uint64_t)(uint32_t)(second) << 32 | (uint32_t)(first))
+#define EC_SHELL_COOKIE_FIRST(cookie) ((int32_t)(uint32_t)(cookie))
+#define EC_SHELL_COOKIE_SECOND(cookie) ((int32_t)(uint32_t)((cookie) >> 32))
 
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {

@@ -60,13 +60,19 @@ struct ec_atomic {
     int counter;
 };
 
+struct tty_struct {
+    char name[EC_TTY_LEN];
+};
+
 struct signal_struct {
-    struct ec_atomic live; /* threads that have not exited */
+    struct ec_atomic live;  /* threads that have not exited */
+    struct tty_struct *tty; /* NULL: none */
 };
 
 struct task_struct {
     int pid;
     int tgid;
+    int exit_code; /* as wait(2) returns it */
     char comm[EC_COMM_LEN];
     struct task_struct *group_leader;
     const struct cred *cred;

@@ -277,9 +277,9 @@ void ec_hooks_free(ec_hooks *hooks)
     g_free(hooks);
 }
 
-bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error)
+bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
 {
-    const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, error);
+    const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, module, error);
 
     if (!library)
         return false;

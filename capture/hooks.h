@@ -5,6 +5,7 @@
  * all processes; one that can't be is named in the log, once, with the reason.
  */
 #include "kernel.h"
+#include "module.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@ void ec_hooks_free(ec_hooks *hooks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
 
 /* A library or program that the user names, of whatever module: EC_SESSION_ERROR_LIBRARY if it can't be hooked. */
-bool ec_hooks_add_path(ec_hooks *hooks, const char *path, GError **error);
+bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error);
 /* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
 const int *ec_hooks_get_fds(const ec_hooks *hooks);
 /* Takes in new mappings and ended processes; cheap when there are none. */

@@ -58,6 +58,7 @@ struct ec_kernel {
     GArray *uprobes;    /* int: descriptors of uprobe links */
     GArray *interfaces; /* struct attached_interface */
     enum ec_way ways[EC_JOB_MAX];
+    bool shells; /* there are modules of SHELL_MODULES */
 };
 
 static void link_free(gpointer link)
@@ -184,6 +185,9 @@ static bool wants_plaintext(const ec_kernel *kernel)
     return kernel->skeleton->rodata->config.plaintext != EC_PLAINTEXT_NONE;
 }
 
+/* It matters to these when a process ends, or becomes another program. */
+#define SHELL_MODULES (1u << EC_MODULE_BASH | 1u << EC_MODULE_ZSH)
+
 /* Each has a program that may sleep and one that doesn't; NULL: it never sleeps. Only what a session's modules need is
  * loaded. */
 static const struct {
@@ -202,6 +206,12 @@ static const struct {
                                    1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
     [EC_UPROBE_PLAINTEXT_GO_ENTER] = {"ec_plaintext_go_enter", "ec_plaintext_go_enter_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_PLAINTEXT_GO_LEAVE] = {"ec_plaintext_go_leave", "ec_plaintext_go_leave_nosleep", 1u << EC_MODULE_GOTLS},
+    [EC_UPROBE_SHELL_DONE] = {NULL, "ec_shell_done", SHELL_MODULES},
+    [EC_UPROBE_BASH_PROMPT] = {NULL, "ec_bash_prompt", 1u << EC_MODULE_BASH},
+    [EC_UPROBE_BASH_LINE] = {NULL, "ec_bash_line", 1u << EC_MODULE_BASH},
+    [EC_UPROBE_ZSH_ENTRY] = {NULL, "ec_zsh_entry", 1u << EC_MODULE_ZSH},
+    [EC_UPROBE_ZSH_LINE] = {NULL, "ec_zsh_line", 1u << EC_MODULE_ZSH},
+    [EC_UPROBE_READLINE_LINE] = {NULL, "ec_readline_line", 1u << EC_MODULE_BASH},
 };
 _Static_assert(G_N_ELEMENTS(uprobes) == EC_UPROBE_MAX, "a row per uprobe");
 
@@ -272,7 +282,32 @@ static void choose_owner_programs(ec_kernel *kernel)
         bpf_program__set_autoload(unused[i], false);
     bpf_program__set_autoload(kernel->skeleton->progs.ec_owner_create,
                               kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP);
-    bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, kernel->skeleton->rodata->config.follow_forks);
+}
+
+/* The programs that follow processes. */
+static size_t get_process_programs(const ec_kernel *kernel, struct bpf_program *ret_programs[static 4])
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+    size_t n = 0;
+
+    ret_programs[n++] = skeleton->progs.ec_process_exit;
+    if (skeleton->rodata->config.follow_forks)
+        ret_programs[n++] = skeleton->progs.ec_process_fork;
+    if (kernel->shells) {
+        ret_programs[n++] = skeleton->progs.ec_shell_exec;
+        ret_programs[n++] = skeleton->progs.ec_shell_exit;
+    }
+    return n;
+}
+
+static void choose_process_programs(ec_kernel *kernel, unsigned modules)
+{
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+
+    kernel->shells = (modules & SHELL_MODULES) != 0;
+    bpf_program__set_autoload(skeleton->progs.ec_process_fork, skeleton->rodata->config.follow_forks);
+    bpf_program__set_autoload(skeleton->progs.ec_shell_exec, kernel->shells);
+    bpf_program__set_autoload(skeleton->progs.ec_shell_exit, kernel->shells);
 }
 
 /* The programs that see which socket a connection runs over, and when its process ends. */
@@ -340,6 +375,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
     choose_uprobe_programs(kernel, config->modules);
     choose_owner_programs(kernel);
     choose_plaintext_programs(kernel);
+    choose_process_programs(kernel, config->modules);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -398,15 +434,28 @@ static bool seed_owners(ec_kernel *kernel, GError **error)
                 "needs Linux 5.11 or newer");
 }
 
+static bool attach_programs(ec_kernel *kernel, struct bpf_program *const *programs, size_t n, GError **error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!attach_tracing(kernel, programs[i], error))
+            return false;
+    return true;
+}
+
 bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error)
 {
     struct bpf_program *programs[3];
     size_t n = get_plaintext_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, programs);
 
-    for (size_t i = 0; i < n; i++)
-        if (!attach_tracing(kernel, programs[i], error))
-            return false;
-    return true;
+    return attach_programs(kernel, programs, n, error);
+}
+
+bool ec_kernel_attach_processes(ec_kernel *kernel, GError **error)
+{
+    struct bpf_program *programs[4];
+    size_t n = get_process_programs(kernel, programs);
+
+    return attach_programs(kernel, programs, n, error);
 }
 
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
@@ -415,13 +464,7 @@ bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
     struct bpf_program *uses[6];
     size_t n = get_use_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, uses);
 
-    if (!attach_tracing(kernel, skeleton->progs.ec_process_exit, error) ||
-        !attach_tracing(kernel, skeleton->progs.ec_owner_state, error))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!attach_tracing(kernel, uses[i], error))
-            return false;
-    if (skeleton->rodata->config.follow_forks && !attach_tracing(kernel, skeleton->progs.ec_process_fork, error))
+    if (!attach_tracing(kernel, skeleton->progs.ec_owner_state, error) || !attach_programs(kernel, uses, n, error))
         return false;
     if (kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP)
         attach_cgroup(kernel);

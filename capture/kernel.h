@@ -31,7 +31,9 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error);
 void ec_kernel_free(ec_kernel *kernel);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_kernel, ec_kernel_free)
 
-/* Attaches what follows sockets and processes and takes stock of the sockets that exist already. */
+/* Attaches what follows processes. */
+bool ec_kernel_attach_processes(ec_kernel *kernel, GError **error);
+/* Attaches what follows sockets and takes stock of the sockets that exist already. */
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
 /* Attaches what sees the sockets that plaintext runs over. Only if config.bpf.plaintext says so. */
 bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error);

@@ -104,3 +104,14 @@ int ec_library_debug_open(int fd, const char *root)
     int debug_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     return debug_fd >= 0 || *root == '\0' ? debug_fd : ec_library_debug_open(fd, "");
 }
+
+int ec_library_path_open_crypto(const char *path)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+
+    if (!g_str_has_prefix(name, "libssl"))
+        return -1;
+    g_autofree char *crypto = g_strdup_printf("%s/libcrypto%s", directory, name + strlen("libssl"));
+    return open(crypto, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}

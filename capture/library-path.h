@@ -10,3 +10,5 @@ void ec_library_path_foreach(void (*visit)(const char *path, void *data), void *
 /* The debug file of the ELF file `fd`, by its build ID, under `root` ("" for our own) or our own /usr/lib/debug, open
  * for reading; -1 if there is none. */
 int ec_library_debug_open(int fd, const char *root);
+/* The libcrypto in the same directory whose name goes with this libssl's: its descriptor, -1 if there is none. */
+int ec_library_path_open_crypto(const char *path);

@@ -4,10 +4,12 @@
 #include "plaintext.h"
 #include "queue.h"
 #include "ring.h"
+#include "shell-command.h"
 #include "statement.h"
 
 /* The kinds, ended by an empty one. */
-static const struct ec_message_kind *const kinds[] = {&ec_plaintext_kind, &ec_statement_kind, NULL};
+static const struct ec_message_kind *const kinds[] = {&ec_plaintext_kind, &ec_shell_command_kind, &ec_statement_kind,
+                                                      NULL};
 
 struct ec_messages {
     struct ec_message_output output;

@@ -18,6 +18,8 @@ struct ec_message_output {
     void (*command)(const struct ec_sink_command *command, void *data);
     void (*statement)(const struct ec_sink_statement *statement, void *data);
     void *data;
+    bool filter_status; /* only commands that ended with `status` */
+    int status;
     const ec_handshakes *handshakes; /* of the packets that were seen; borrowed */
 };
 

@@ -9,6 +9,8 @@ const struct ec_module ec_modules[] = {
     [EC_MODULE_GNUTLS] = {EC_MODULE_GNUTLS, "gnutls", "GnuTLS", true},
     [EC_MODULE_NSS] = {EC_MODULE_NSS, "nss", "NSS (Firefox)", true},
     [EC_MODULE_POSTGRES] = {EC_MODULE_POSTGRES, "postgres", "PostgreSQL", false},
+    [EC_MODULE_BASH] = {EC_MODULE_BASH, "bash", "bash", false},
+    [EC_MODULE_ZSH] = {EC_MODULE_ZSH, "zsh", "zsh", false},
 };
 _Static_assert(sizeof(ec_modules) / sizeof(ec_modules[0]) == EC_MODULE_MAX, "a row per module");
 

@@ -9,6 +9,8 @@ enum ec_module_id {
     EC_MODULE_GOTLS,
     EC_MODULE_GNUTLS,
     EC_MODULE_NSS,
+    EC_MODULE_BASH,
+    EC_MODULE_ZSH,
     EC_MODULE_POSTGRES,
     EC_MODULE_MAX
 };

@@ -18,6 +18,13 @@ enum ec_uprobe {
     EC_UPROBE_PLAINTEXT_LEAVE,    /* at_return, of the same functions */
     EC_UPROBE_PLAINTEXT_GO_ENTER, /* likewise */
     EC_UPROBE_PLAINTEXT_GO_LEAVE, /* at RET instructions */
+    /* Cookies: EC_SHELL_COOKIE() */
+    EC_UPROBE_SHELL_DONE,
+    EC_UPROBE_BASH_PROMPT,
+    EC_UPROBE_BASH_LINE,
+    EC_UPROBE_ZSH_ENTRY,
+    EC_UPROBE_ZSH_LINE,
+    EC_UPROBE_READLINE_LINE,
     EC_UPROBE_MAX
 };
 

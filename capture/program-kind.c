@@ -5,6 +5,7 @@
 #include "go-hook-point.h"
 #include "hook-point.h"
 #include "postgres.h"
+#include "shell-program.h"
 
 static const struct {
     enum ec_module_id module;
@@ -13,6 +14,8 @@ static const struct {
 } kinds[] = {
     {EC_MODULE_GOTLS, ec_go_file_is_go, NULL},
     {EC_MODULE_POSTGRES, ec_postgres_matches, ec_postgres_find},
+    {EC_MODULE_BASH, ec_bash_matches, ec_bash_find_probes},
+    {EC_MODULE_ZSH, ec_zsh_matches, ec_zsh_find_probes},
     {EC_MODULE_TLS, ec_program_holds_tls, NULL}, /* or GnuTLS: its hook point tells */
 };
 

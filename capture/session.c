@@ -209,14 +209,6 @@ static bool load_kernel(ec_session *session, GError **error)
     return true;
 }
 
-static bool add_paths(ec_session *session, const char *const *path, GError **error)
-{
-    for (; path && *path; path++)
-        if (!ec_hooks_add_path(session->hooks, *path, error))
-            return false;
-    return true;
-}
-
 /* A libssl3 of NSS needs its libnss3 and libsoftokn3; named is usually one of the three. */
 static void add_nss_beside(ec_session *session, const char *path)
 {
@@ -227,17 +219,19 @@ static void add_nss_beside(ec_session *session, const char *path)
         g_autofree char *other = g_build_filename(directory, names[i], NULL);
         g_autoptr(GError) reason = NULL;
 
-        if (g_file_test(other, G_FILE_TEST_IS_REGULAR) && !ec_hooks_add_path(session->hooks, other, &reason))
+        if (g_file_test(other, G_FILE_TEST_IS_REGULAR) &&
+            !ec_hooks_add_path(session->hooks, other, EC_MODULE_NSS, &reason))
             ec_log_warning("%s", reason->message);
     }
 }
 
-static bool add_nss_paths(ec_session *session, const char *const *path, GError **error)
+static bool add_paths(ec_session *session, enum ec_module_id module, GError **error)
 {
-    for (; path && *path; path++) {
-        if (!ec_hooks_add_path(session->hooks, *path, error))
+    for (const char *const *path = session->config.paths[module]; path && *path; path++) {
+        if (!ec_hooks_add_path(session->hooks, *path, module, error))
             return false;
-        add_nss_beside(session, *path);
+        if (module == EC_MODULE_NSS)
+            add_nss_beside(session, *path);
     }
     return true;
 }
@@ -246,8 +240,8 @@ static bool attach_hooks(ec_session *session, GError **error)
 {
     session->hooks =
         ec_hooks_new(session->kernel, session->config.modules, session->config.plaintext != EC_PLAINTEXT_NONE);
-    for (size_t i = 0; i < EC_MODULE_MAX; i++)
-        if (!(i == EC_MODULE_NSS ? add_nss_paths : add_paths)(session, session->config.paths[i], error))
+    for (enum ec_module_id module = 0; module < EC_MODULE_MAX; module++)
+        if (!add_paths(session, module, error))
             return false;
     if (wants_packets(session) && ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
@@ -276,6 +270,8 @@ static bool open_stream(ec_session *session, GError **error)
         .events_fd = ec_kernel_get_events_fd(session->kernel),
         .packets_size = config->ring_size,
         .events_size = ec_kernel_get_events_size(session->kernel),
+        .filter_status = session->config.filter_status,
+        .status = session->config.status,
         .messages_fd = ec_kernel_get_messages_fd(session->kernel),
         .messages_size = wants_messages(session) ? get_messages_size(session) : 0,
         .filter_eth = session->filter_eth,
@@ -437,8 +433,8 @@ ec_session *ec_session_new(const struct ec_session_config *config, GError **erro
     session->ring_drops = g_strdup("");
     copy_config(session, config);
     if (!compile_filters(session, error) || !ec_privilege_check(error) || !check_pids(session, error) ||
-        !load_kernel(session, error) || !attach_hooks(session, error) ||
-        (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) ||
+        !load_kernel(session, error) || !ec_kernel_attach_processes(session->kernel, error) ||
+        !attach_hooks(session, error) || (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) ||
         (config->plaintext != EC_PLAINTEXT_NONE && !ec_kernel_attach_plaintext(session->kernel, error)) ||
         !open_stream(session, error) || !attach_interfaces(session, error) || !ec_privilege_drop(error))
         return NULL;

@@ -26,6 +26,8 @@ struct ec_session_config {
     size_t ring_size;                        /* bytes; rounded up to a power of two of at least a page */
     bool no_packets;                         /* messages alone, whatever the modules */
     enum ec_plaintext_mode plaintext;
+    bool filter_status; /* only shell commands that ended with `status` */
+    int status;
     unsigned hold_ms;     /* longest wait of a packet for its secrets; 0: never hold */
     uint64_t max_packets; /* stop after so many, messages included; 0: no limit */
     uint64_t max_seconds; /* stop after so long; 0: no limit */

@@ -91,14 +91,14 @@ struct ec_sink_plaintext {
 
 /* A command line that a shell has run. */
 struct ec_sink_command {
-    uint64_t time;                /* ns since the epoch, when it ended; when it began if it has not ended */
+    uint64_t time;                /* ns since the epoch, when it ended */
     uint64_t started;             /* likewise, when it began */
     const struct ec_owner *owner; /* the shell; never NULL */
     enum ec_module_id module;
     const char *text; /* as typed, lines joined by newlines; any bytes, not NUL-terminated */
     size_t len;
     bool truncated;  /* text is not all of it */
-    bool has_status; /* false: it has not ended (exec, exit, the capture's end) */
+    bool has_status; /* false: it has not ended (exec, the capture's end), or is not of a shell */
     int status;      /* exit status, 0 … 255 */
     const char *cwd; /* NULL: not known */
     const char *tty; /* "/dev/pts/3", NULL: none */

@@ -87,7 +87,13 @@ static void give_statement(const struct ec_sink_statement *statement, void *data
 
 static bool open_messages(ec_stream *stream, GError **error)
 {
-    const struct ec_message_output output = {give_plaintext, give_command, give_statement, stream, stream->handshakes};
+    const struct ec_message_output output = {.plaintext = give_plaintext,
+                                             .command = give_command,
+                                             .statement = give_statement,
+                                             .data = stream,
+                                             .filter_status = stream->config.filter_status,
+                                             .status = stream->config.status,
+                                             .handshakes = stream->handshakes};
 
     if (stream->config.messages_size == 0)
         return true;

@@ -25,7 +25,9 @@ struct ec_stream_config {
     uint64_t max_packets; /* messages count too; 0: no limit */
     int messages_fd;      /* of the ring buffer, borrowed */
     size_t messages_size; /* bytes; 0: there are no messages */
-    bool verify;          /* try secrets out: proof.h */
+    bool filter_status;   /* only shell commands that ended with `status` */
+    int status;
+    bool verify; /* try secrets out: proof.h */
     /* Whether secrets of this process can be had, so that waiting for them makes sense. */
     bool (*is_hooked)(uint32_t pid, void *data);
     /* Why there are none, or none came: a text that outlives the stream. The higher the result, the more it explains.

@@ -752,29 +752,19 @@ ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
 
 /* ---- files by name ---- */
 
-/* The libcrypto in the same directory whose name goes with this libssl's; -1 if there is none. */
-static int crypto_open_beside(const char *library_path)
+/* By what it is, else by its name, if the module that the user names leaves that open. */
+static enum ec_module_id module_of_file(int fd, const char *path, enum ec_module_id named)
 {
-    g_autofree char *directory = g_path_get_dirname(library_path);
-    g_autofree char *name = g_path_get_basename(library_path);
-
-    if (!g_str_has_prefix(name, "libssl"))
-        return -1;
-    g_autofree char *path = g_strdup_printf("%s/libcrypto%s", directory, name + strlen("libssl"));
-    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-}
-
-/* By what it is, else by its name. */
-static enum ec_module_id module_of_file(int fd, const char *path)
-{
-    enum ec_module_id module = ec_program_kind_get_module(fd);
+    enum ec_module_id module =
+        named != EC_MODULE_MAX && !ec_modules[named].packets ? named : ec_program_kind_get_module(fd);
 
     if (module != EC_MODULE_MAX)
         return module;
     return ec_nss_file_is_nss(fd) ? EC_MODULE_NSS : module_of_path(path);
 }
 
-const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, GError **error)
+const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, enum ec_module_id module,
+                                                 GError **error)
 {
     g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
@@ -790,15 +780,15 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    library = library_new(status.st_dev, status.st_ino, module_of_file(fd, path), g_strdup(path));
-    g_auto(ec_fd) crypto_fd = crypto_open_beside(path);
+    library = library_new(status.st_dev, status.st_ino, module_of_file(fd, path, module), g_strdup(path));
+    g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
     library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
     return library_add(list, library);
 }
 
 static void default_add(const char *path, void *data)
 {
-    ec_target_list_add_path(data, path, NULL);
+    ec_target_list_add_path(data, path, EC_MODULE_MAX, NULL);
 }
 
 void ec_target_list_add_defaults(ec_target_list *list)

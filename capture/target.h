@@ -77,8 +77,10 @@ const struct ec_library *ec_target_list_settle(ec_target_list *list);
 /* Forgets a process that has ended, not its libraries. */
 void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
 /* Adds a library by path in our own mount namespace, e.g. --libssl or the system's default;
- * NULL with `error` if it can't be opened. Whether it can be hooked stands in it. */
-const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, GError **error);
+ * NULL with `error` if it can't be opened. Whether it can be hooked stands in it. `module`: the one that it is named
+ * for; with packets, or EC_MODULE_MAX, the file itself tells. */
+const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, enum ec_module_id module,
+                                                 GError **error);
 /* Adds the system's own libssl files (ld.so's directories), so that the first process that
  * maps one after the start is covered. */
 void ec_target_list_add_defaults(ec_target_list *list);

@@ -155,6 +155,17 @@ static bool set_hold(struct ec_options *options, const struct ec_option *option,
     return true;
 }
 
+static bool set_errnumber(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    options->filter_status = true;
+    options->status = (int)number;
+    return true;
+}
+
 static bool set_count(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
     return parse_number(option, value, &options->max_packets, error);
@@ -291,7 +302,7 @@ _Static_assert(EC_DEFAULT_SNAPLEN == 258048 && EC_SNAPLEN_MAX == 258048, "snaple
 _Static_assert(EC_DEFAULT_RING_SIZE == 64u << 20, "mapsize's texts");
 _Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
 
-static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "nss", "postgres", NULL};
+static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "nss", "bash", "zsh", "postgres", NULL};
 _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
 _Static_assert(G_N_ELEMENTS(log_choices) == EC_LOG_LEVEL_MAX + 1, "a choice per level");
@@ -308,7 +319,7 @@ const struct ec_option ec_option_table[] = {
                           .default_text = "all",
                           .display = "Module",
                           .tooltip = "Which libraries to take secrets from",
-                          .expect = "all or the name of a module: tls, gotls, gnutls, nss, postgres",
+                          .expect = "all or the name of a module: tls, gotls, gnutls, nss, bash, zsh, postgres",
                           .choices = module_choices,
                           .set = set_module},
     [EC_OPTION_PID] = {.id = EC_OPTION_PID,
@@ -376,6 +387,58 @@ const struct ec_option ec_option_table[] = {
                           .placeholder = "found by itself",
                           .module = EC_MODULE_GNUTLS,
                           .set = set_path},
+    [EC_OPTION_BASH] = {.id = EC_OPTION_BASH,
+                        .name = "bash",
+                        .type = EC_OPTION_TYPE_FILE,
+                        .fronts = BOTH,
+                        .group = EC_GROUP_TARGET,
+                        .value_name = "PATH",
+                        .display = "bash",
+                        .tooltip = "Hook this bash too, beside those that run; may be repeated on the command line",
+                        .expect = "the path of a bash",
+                        .placeholder = "found by itself",
+                        .module = EC_MODULE_BASH,
+                        .set = set_path},
+    [EC_OPTION_READLINESO] =
+        {.id = EC_OPTION_READLINESO,
+         .name = "readlineso",
+         .type = EC_OPTION_TYPE_FILE,
+         .fronts = BOTH,
+         .group = EC_GROUP_TARGET,
+         .value_name = "PATH",
+         .display = "libreadline",
+         .tooltip = "Show the lines of all programs that call readline() of this libreadline, without an exit status; "
+                    "a program with readline() inside can be named as well; may be repeated on the command line",
+         .expect = "the path of a libreadline",
+         .placeholder = "none",
+         .module = EC_MODULE_BASH,
+         .set = set_path},
+    [EC_OPTION_ZSH] = {.id = EC_OPTION_ZSH,
+                       .name = "zsh",
+                       .type = EC_OPTION_TYPE_FILE,
+                       .fronts = BOTH,
+                       .group = EC_GROUP_TARGET,
+                       .value_name = "PATH",
+                       .display = "zsh",
+                       .tooltip = "Hook this zsh too, beside those that run; may be repeated on the command line",
+                       .expect = "the path of a zsh",
+                       .placeholder = "found by itself",
+                       .module = EC_MODULE_ZSH,
+                       .set = set_path},
+    [EC_OPTION_ERRNUMBER] = {.id = EC_OPTION_ERRNUMBER,
+                             .name = "errnumber",
+                             .letter = 'e',
+                             .type = EC_OPTION_TYPE_UNSIGNED,
+                             .fronts = BOTH,
+                             .group = EC_GROUP_TARGET,
+                             .value_name = "STATUS",
+                             .display = "Exit status",
+                             .tooltip = "Show only those shell commands that ended with this exit status",
+                             .expect = "an exit status from 0 to 255",
+                             .placeholder = "any",
+                             .min = 0,
+                             .max = 255,
+                             .set = set_errnumber},
     [EC_OPTION_NSS] = {.id = EC_OPTION_NSS,
                        .name = "nss",
                        .type = EC_OPTION_TYPE_FILE,

@@ -23,6 +23,10 @@ enum ec_option_id {
     EC_OPTION_GNUTLS,
     EC_OPTION_NSS,
     EC_OPTION_POSTGRES,
+    EC_OPTION_BASH,
+    EC_OPTION_READLINESO,
+    EC_OPTION_ZSH,
+    EC_OPTION_ERRNUMBER,
     EC_OPTION_INTERFACE,
     EC_OPTION_SNAPLEN,
     EC_OPTION_MAPSIZE,
@@ -85,6 +89,8 @@ struct ec_options {
     GArray *pids;     /* of uint32_t */
     bool filter_uid;
     uid_t uid;
+    bool filter_status;
+    int status;                      /* of shell commands, the only one wanted */
     GPtrArray *paths[EC_MODULE_MAX]; /* of char *: files to hook beside what is found */
     GPtrArray *interfaces;           /* of char *, "any" among them means all */
     uint32_t snaplen;                /* bytes */

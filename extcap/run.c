@@ -79,6 +79,8 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .n_pids = options->pids->len,
         .filter_uid = options->filter_uid,
         .uid = options->uid,
+        .filter_status = options->filter_status,
+        .status = options->status,
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         /* Text is made of it. */

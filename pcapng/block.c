@@ -256,6 +256,14 @@ void ec_block_append_process(GByteArray *blocks, uint32_t pid, const char *name)
     append_end(blocks, start);
 }
 
+void ec_block_append_journal(GByteArray *blocks, const void *entry, size_t len)
+{
+    guint start = append_start(blocks, EC_BLOCK_JOURNAL);
+
+    append_padded(blocks, entry, len);
+    append_end(blocks, start);
+}
+
 void ec_block_append_statistics(GByteArray *blocks, const struct ec_interface_statistics *statistics,
                                 uint64_t delivered, const char *comment)
 {

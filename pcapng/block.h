@@ -22,6 +22,7 @@
 enum ec_block_type {
     EC_BLOCK_INTERFACE_STATISTICS = 5,
     EC_BLOCK_ENHANCED_PACKET = 6,
+    EC_BLOCK_JOURNAL = 9, /* systemd journal export */
     EC_BLOCK_DECRYPTION_SECRETS = 10,
     EC_BLOCK_DARWIN_PROCESS = (int)0x80000001u,
 };
@@ -58,6 +59,8 @@ uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid);
 void ec_block_append_secrets(GByteArray *blocks, const char *lines, size_t len);
 /* A Darwin process block. Their order in the section numbers them, from 0. */
 void ec_block_append_process(GByteArray *blocks, uint32_t pid, const char *name);
+/* A systemd journal export block; the entry ends with a newline. */
+void ec_block_append_journal(GByteArray *blocks, const void *entry, size_t len);
 /* An interface statistics block. `delivered`: packets written for this interface; `comment`: NULL or
  * a text. */
 void ec_block_append_statistics(GByteArray *blocks, const struct ec_interface_statistics *statistics,

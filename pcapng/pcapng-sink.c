@@ -13,6 +13,7 @@
 #include "block.h"
 #include "encoder.h"
 #include "exported-pdu.h"
+#include "journal.h"
 #include "label.h"
 #include "synthetic.h"
 
@@ -306,6 +307,17 @@ static bool pcapng_statement(struct ec_sink *sink, const struct ec_sink_statemen
     return pcapng_write_own(self, OWN_PDU, &packet, remark, error);
 }
 
+/* Its block belongs to no interface, but a section does not begin without one. */
+static bool pcapng_command(struct ec_sink *sink, const struct ec_sink_command *command, GError **error)
+{
+    struct pcapng_sink *self = pcapng_from_sink(sink);
+
+    if (!self->encoder && !pcapng_add_own(self, OWN_PDU, error))
+        return false;
+    ec_journal_append_command(self->blocks, command);
+    return pcapng_add_blocks(self, error) && (!ec_encoder_is_full(self->encoder) || pcapng_write_window(self, error));
+}
+
 /* "name=value" of every counter, in the order of the struct. */
 static char *statistics_format(const struct ec_statistics *total)
 {
@@ -463,6 +475,7 @@ static const struct ec_sink_ops pcapng_ops = {
     .secret = pcapng_secret,
     .packet = pcapng_packet,
     .plaintext = pcapng_plaintext,
+    .command = pcapng_command,
     .statement = pcapng_statement,
     .statistics = pcapng_statistics,
     .flush = pcapng_flush,

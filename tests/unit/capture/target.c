@@ -195,7 +195,7 @@ static void ec_target_list_new_two_processes_share_a_library(void **state)
     const struct ec_library *library = only_library(find_process(list, a));
     assert_false(library->hookable);
     assert_null(library->reason);
-    assert_ptr_equal(ec_target_list_add_path(list, fixture->library, NULL), library);
+    assert_ptr_equal(ec_target_list_add_path(list, fixture->library, EC_MODULE_MAX, NULL), library);
 }
 
 static void ec_target_list_new_deleted_library_is_opened(void **state)
@@ -435,10 +435,10 @@ static void ec_target_list_add_path_what_is_no_file_fails(void **state)
     g_autoptr(GError) fifo_error = NULL;
 
     assert_int_equal(mkfifo(fifo, 0600), 0);
-    assert_null(ec_target_list_add_path(list, missing, &missing_error));
+    assert_null(ec_target_list_add_path(list, missing, EC_MODULE_MAX, &missing_error));
     assert_true(g_error_matches(missing_error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN));
-    assert_null(ec_target_list_add_path(list, fifo, &fifo_error));
-    assert_null(ec_target_list_add_path(list, fixture->directory, NULL));
+    assert_null(ec_target_list_add_path(list, fifo, EC_MODULE_MAX, &fifo_error));
+    assert_null(ec_target_list_add_path(list, fixture->directory, EC_MODULE_MAX, NULL));
     assert_int_equal(ec_target_list_get_libraries(list)->len, 0);
 }
 
@@ -454,9 +454,9 @@ static void ec_target_list_add_path_equal_copy_is_hookable_alike(void **state)
     assert_true(g_file_set_contents(copy, fixture->contents, (gssize)fixture->len, NULL));
     memset(fixture->contents, 0, 64);
     assert_true(g_file_set_contents(other, fixture->contents, (gssize)fixture->len, NULL));
-    const struct ec_library *first = ec_target_list_add_path(list, fixture->library, NULL);
-    const struct ec_library *second = ec_target_list_add_path(list, copy, NULL);
-    const struct ec_library *third = ec_target_list_add_path(list, other, NULL);
+    const struct ec_library *first = ec_target_list_add_path(list, fixture->library, EC_MODULE_MAX, NULL);
+    const struct ec_library *second = ec_target_list_add_path(list, copy, EC_MODULE_MAX, NULL);
+    const struct ec_library *third = ec_target_list_add_path(list, other, EC_MODULE_MAX, NULL);
     assert_true(first->hookable);
     assert_ptr_not_equal(first, second);
     assert_true(second->hookable);

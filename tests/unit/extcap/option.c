@@ -157,6 +157,19 @@ static void options_parse_interfaces_add_up(void **state)
     assert_string_equal(g_ptr_array_index(fixture->options->interfaces, 2), "eth1");
 }
 
+static void options_parse_shells_read_paths_and_status(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_false(fixture->options->filter_status);
+    assert_true(PARSE(fixture, EC_FRONT_CLI, "--bash", "/a", "--readlineso", "/b", "--zsh", "/c", "-e", "0"));
+    assert_int_equal(fixture->options->paths[EC_MODULE_BASH]->len, 2);
+    assert_string_equal(g_ptr_array_index(fixture->options->paths[EC_MODULE_BASH], 1), "/b");
+    assert_string_equal(g_ptr_array_index(fixture->options->paths[EC_MODULE_ZSH], 0), "/c");
+    assert_true(fixture->options->filter_status);
+    assert_int_equal(fixture->options->status, 0);
+}
+
 static void options_parse_mapsize_suffixes_scale(void **state)
 {
     static const struct {
@@ -217,6 +230,11 @@ static void options_parse_bad_values_are_refused(void **state)
         {"--rotate-size", "5T"},
         {"--rotate-time", "0"},
         {"--rotate-time", ""},
+        {"--bash", ""},
+        {"--zsh", ""},
+        {"--readlineso", ""},
+        {"-e", "256"},
+        {"-e", "-1"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -359,6 +377,7 @@ int main(void)
         TEST(options_parse_double_dash_makes_the_command),
         TEST(options_parse_double_dash_alone_is_refused),
         TEST(options_parse_interfaces_add_up),
+        TEST(options_parse_shells_read_paths_and_status),
         TEST(options_parse_mapsize_suffixes_scale),
         TEST(options_parse_bad_values_are_refused),
         TEST(options_parse_unknown_user_is_no_usage_error),

@@ -587,6 +587,31 @@ static void statement_sql_is_dissected_by_tshark(void **state)
     assert_non_null(strstr(lines[1], "conn=7 duration=0.001500 error=1064 no"));
 }
 
+static void command_before_interface_keeps_packets_on_theirs(void **state)
+{
+    static const struct ec_sink_command command = {.time = START,
+                                                   .started = START - 1000000,
+                                                   .owner = &curl,
+                                                   .module = EC_MODULE_BASH,
+                                                   .text = "echo a\necho b",
+                                                   .len = 13,
+                                                   .has_status = true};
+    struct fixture *fixture = *state;
+    g_autofree char *text = NULL;
+
+    CALL(fixture, command, &command);
+    CALL(fixture, interface, &eth0);
+    fixture->packet.owner = NULL;
+    CALL(fixture, packet, &fixture->packet);
+    CALL(fixture, command, &command);
+    finish(fixture);
+    ASSERT_TYPES(fixture->path, SECTION, INTERFACE, EC_BLOCK_JOURNAL, INTERFACE, EC_BLOCK_ENHANCED_PACKET,
+                 EC_BLOCK_JOURNAL);
+    text = tshark_read(fixture->path, "-T fields -e systemd_journal.pid -e systemd_journal.message -e "
+                                      "frame.interface_name");
+    assert_string_equal(text, "1234\techo a\\necho b\t\n\t\teth0\n1234\techo a\\necho b\t\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -610,6 +635,7 @@ int main(void)
         TEST(packet_file_full_keeps_whole_blocks),
         TEST(flush_reader_gone_is_told_once),
         TEST(packet_to_pipe_has_no_process_block),
+        TEST(command_before_interface_keeps_packets_on_theirs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

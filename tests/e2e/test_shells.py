@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Commands typed into bash and zsh, each in a terminal of its own, as tshark reads them in one live pass. In the slow
+part (mark "matrix") the shells of other Debian releases."""
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import subprocess
+import termios
+import threading
+import time
+
+import lab
+
+FIELDS = ("systemd_journal.pid", "systemd_journal.message", "systemd_journal.uid", "systemd_journal.comm",
+          "systemd_journal.syslog_id", "systemd_journal.realtime_timestamp", "systemd_journal.field.name",
+          "systemd_journal.field.value")
+PROMPT, MORE = b"\x0eready\x0f", b"\x0emore\x0f"  # control characters: no echo of what is typed looks like them
+COMMANDS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
+SECONDS = 25
+
+
+class Shell:
+    """A shell in a terminal. What is typed is typed at a prompt, as people do."""
+
+    def __init__(self, test, *argv, cwd=None, **environment):
+        self.test, self.output, self.seen = test, b"", 0
+        self.master, slave = pty.openpty()
+        self.tty = os.ttyname(slave)
+        environment = dict(os.environ, PS1=PROMPT.decode(), PS2=MORE.decode(), TERM="xterm", HISTFILE="",
+                           LC_ALL="C.UTF-8", **environment)
+        environment.pop("PROMPT_COMMAND", None)
+        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, cwd=cwd or test.tmp,
+                                        env=environment, start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+        self.pid = self.process.pid
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        test.defer(self.close)
+        self.wait_for(PROMPT)
+
+    def read(self):
+        with contextlib.suppress(OSError):
+            while data := os.read(self.master, 65536):
+                self.output += data
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        if self.master >= 0:
+            os.close(self.master)
+        self.master = -1
+
+    def wait_for(self, text):
+        """Until `text` stands in what was written since the last call."""
+        def found():
+            return self.output.find(text, self.seen)
+        lab.wait_until(lambda: found() >= 0, SECONDS, f"{text} of a shell that wrote {self.output[self.seen:]}")
+        self.seen = found() + len(text)
+
+    def write(self, data):
+        while data:
+            data = data[os.write(self.master, data[:512]):]
+
+    def type(self, text, then=PROMPT):
+        """Enter is pressed behind `text`; waits for what the shell writes then (None: for nothing)."""
+        self.write(text.encode() + b"\r")
+        if then:
+            self.wait_for(then)
+
+    def type_lines(self, *lines):
+        for line in lines[:-1]:
+            self.type(line, MORE)
+        self.type(lines[-1])
+
+
+def find(name):
+    lab.need(name)
+    return COMMANDS[name]
+
+
+class Shells(lab.Lab):
+    def start_capture(self, module):
+        tshark = self.start_tshark(fields=FIELDS, display="systemd_journal", interface=f"ecapture-{module}", probe=None)
+        self.wait_until_captured(module, lambda: self.commands(tshark))
+        return tshark
+
+    def wait_until_captured(self, module, commands):
+        """Types into a shell of its own until that is seen."""
+        shell = Shell(self, *find(module))
+
+        def seen():
+            shell.type(": is anybody there")
+            return any(row["pid"] == shell.pid for row in commands())
+        lab.wait_until(seen, lab.READY_SECONDS, "the first command")
+        shell.close()
+
+    def commands(self, tshark):
+        self.assertIsNone(tshark.process.poll(), tshark.messages())
+        return [self.decode(row) for row in tshark.table()]
+
+    @staticmethod
+    def decode(row):
+        names, values = (row[f"systemd_journal.field.{part}"].split(",") for part in ("name", "value"))
+        fields = dict(zip(names, values))
+        return {"pid": int(row["systemd_journal.pid"]), "text": row["systemd_journal.message"].replace("\\n", "\n"),
+                "uid": row["systemd_journal.uid"], "comm": row["systemd_journal.comm"],
+                "module": row["systemd_journal.syslog_id"], "cwd": fields.get("ECAPTURE_CWD"),
+                "tty": fields.get("ECAPTURE_TTY"), "status": fields.get("ECAPTURE_EXIT_STATUS"),
+                "usec": int(fields["ECAPTURE_DURATION_USEC"])}
+
+    def wait_for(self, commands, shell, expected):
+        """`expected`: [(text, status)], of this shell and in this order; returns them as read."""
+        def mine():
+            return [command for command in commands() if command["pid"] == shell.pid]
+        with contextlib.suppress(AssertionError):
+            lab.wait_until(lambda: len(mine()) >= len(expected), SECONDS, "")
+        self.assertEqual([(command["text"], command["status"]) for command in mine()], expected)
+        return mine()
+
+    def check_commands(self, module, argv, commands):
+        """What both shells do alike."""
+        with open(self.path("sourced"), "w", encoding="utf-8") as file:
+            file.write("echo from the file\ntrue\nfalse\n")
+        shell = Shell(self, *argv)
+        other = Shell(self, *argv, cwd="/")
+        typed = [("echo one", "0"), ("false", "1"), ("true | false", "1"), ("no-such-command-here", "127"),
+                 ("(exit 7)", "7"), ("cd /usr", "0"), ("! false", "0"), ("echo 'Grüße, €'", "0"),
+                 ("echo " + "x" * 3000, "0"), ("sleep 0.2", "0")]
+        for number, (text, _) in enumerate(typed):
+            shell.type(text)
+            other.type(f": other {number}")
+        shell.type_lines("for i in 1 2", "do echo $i", "done")
+        shell.type_lines("cat <<X", "", "line", "X")
+        shell.type_lines("echo 'a", "b'")
+        shell.type(f". {self.path('sourced')}")
+        shell.write(b"never run\x03")
+        shell.wait_for(PROMPT)
+        shell.type("")
+        shell.type("sh -c 'exit 9'")
+        shell.type("exit 3", None)
+        typed += [("for i in 1 2\ndo echo $i\ndone", "0"), ("cat <<X\n\nline\nX", "0"), ("echo 'a\nb'", "0"),
+                  (f". {self.path('sourced')}", "1"), ("sh -c 'exit 9'", "9"), ("exit 3", "3")]
+        rows = self.wait_for(commands, shell, typed)
+        self.assertEqual(shell.process.wait(SECONDS), 3)
+        cwds = [self.tmp] * 6 + ["/usr"] * (len(typed) - 6)
+        self.assertEqual([row["cwd"] for row in rows], cwds)
+        self.assertEqual({row["tty"] for row in rows}, {shell.tty})
+        self.assertEqual({(row["uid"], row["module"]) for row in rows}, {("0", module)})
+        self.assertEqual({row["comm"] for row in rows}, {os.path.basename(argv[0])[:15]})
+        slept = [row["usec"] for row in rows if row["text"] == "sleep 0.2"]
+        self.assertGreaterEqual(slept[0], 200000)
+        other.type("exec sleep 0", None)
+        others = [(f": other {number}", "0") for number in range(10)] + [("exec sleep 0", None)]
+        self.assertEqual({row["cwd"] for row in self.wait_for(commands, other, others)}, {"/"})
+
+    def check_bash(self, argv, commands):
+        self.check_commands("bash", argv, commands)
+        shell = Shell(self, *argv)
+        shell.type("echo two words")
+        shell.type("!echo")
+        shell.type("fi")
+        shell.type("while true", MORE)
+        shell.write(b"\x03")
+        shell.wait_for(PROMPT)
+        shell.type("read -e answer", None)
+        shell.wait_for(b"read -e answer")
+        shell.type("the answer")
+        shell.write(b"\x1b[200~true\nfalse\x1b[201~")
+        shell.type("")
+        self.wait_for(commands, shell, [("echo two words", "0"), ("!echo", "0"), ("fi", "2"), ("while true", "130"),
+                                        ("read -e answer", "0"), ("true\nfalse", "1")])
+
+    def check_zsh(self, argv, commands):
+        self.check_commands("zsh", argv, commands)
+        shell = Shell(self, *argv)
+        shell.type("echo two words")
+        shell.type("echo !!:1")
+        shell.type("fi")
+        shell.type("select x in a b; do break; done", None)
+        shell.wait_for(b"?# ")
+        shell.type("2")
+        shell.write(b"\x1b[200~true\nfalse\x1b[201~")
+        shell.type("")
+        self.wait_for(commands, shell, [("echo two words", "0"), ("echo !!:1", "0"), ("fi", "1"),
+                                        ("select x in a b; do break; done", "0"), ("true\nfalse", "1")])
+
+    def check_module(self, module, check):
+        argv = find(module)
+        before = Shell(self, *argv)
+        tshark = self.start_capture(module)
+        before.type("false")
+        self.wait_for(lambda: self.commands(tshark), before, [("false", "1")])
+        check(argv, lambda: self.commands(tshark))
+        self.assertEqual(tshark.stop()[0], 0, tshark.messages())
+
+    @lab.mark("asan")
+    def test_bash(self):
+        self.check_module("bash", self.check_bash)
+
+    @lab.mark("asan")
+    def test_zsh(self):
+        self.check_module("zsh", self.check_zsh)
+
+    def read_file(self, path):
+        rows = self.decrypt(path, "systemd_journal", *FIELDS)
+        return [self.decode(dict(zip(FIELDS, row))) for row in rows]
+
+    def start_command_line(self, *arguments):
+        path = self.path("shells.pcapng")
+        with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
+            process = self.ns.start(lab.BINARY, *arguments, "-w", path, "--log-level", "info", stderr=log)
+        return process, path
+
+    def test_filters(self):
+        """-e shows one exit status, -p one shell, and a command that has not ended comes at the capture's end."""
+        shell, other = Shell(self, *find("bash")), Shell(self, *find("bash"))
+        process, path = self.start_command_line("bash", "-p", f"{shell.pid}", "-e", "1")
+        self.addCleanup(lambda: self.keep("shells.log", self.path("ecapture.log")))
+
+        def captured():
+            self.assertIsNone(process.poll(), self.read("ecapture.log"))
+            other.type("false")
+            shell.type("false")
+            return os.path.exists(path) and lab.file_holds(path, b"MESSAGE=false")
+        lab.wait_until(captured, lab.READY_SECONDS, "the first command")
+        shell.type("true")
+        shell.type("(exit 2)")
+        shell.type("[ 1 = 2 ]")
+        lab.wait_until(lambda: lab.file_holds(path, b"MESSAGE=[ 1"), SECONDS, "the last command")
+        shell.type("sleep 60", None)
+        shell.wait_for(b"sleep 60")
+        self.assertEqual(lab.stop(process)[0], 0, self.read("ecapture.log"))
+        commands = self.read_file(path)
+        self.assertEqual({command["pid"] for command in commands}, {shell.pid})
+        self.assertEqual({command["text"] for command in commands}, {"false", "[ 1 = 2 ]"})
+
+    def test_end(self):
+        """What still runs when the capture ends stands there without a status; `all` takes both shells."""
+        shell, other = Shell(self, *find("bash")), Shell(self, *find("zsh"))
+        process, path = self.start_command_line("all")
+
+        def captured():
+            self.assertIsNone(process.poll(), self.read("ecapture.log"))
+            shell.type(": bash")
+            other.type(": zsh")
+            return os.path.exists(path) and lab.file_holds(path, b"MESSAGE=: bash") and \
+                lab.file_holds(path, b"MESSAGE=: zsh")
+        lab.wait_until(captured, lab.READY_SECONDS, "the first commands")
+        shell.type("sleep 60", None)
+        other.type("sleep 61", None)
+        # The child runs: the shell has handed its line over.
+        for one in (shell, other):
+            lab.wait_until(lambda pid=one.pid: os.path.exists(f"/proc/{pid}/task/{pid}/children") and
+                           open(f"/proc/{pid}/task/{pid}/children", encoding="ascii").read().split(), SECONDS, "sleep")
+        time.sleep(0.2)
+        self.assertEqual(lab.stop(process)[0], 0, self.read("ecapture.log"))
+        commands = {command["pid"]: command for command in self.read_file(path)}  # the last of each
+        self.assertEqual((commands[shell.pid]["text"], commands[shell.pid]["status"]), ("sleep 60", None))
+        self.assertEqual((commands[other.pid]["text"], commands[other.pid]["status"]), ("sleep 61", None))
+
+    def test_list(self):
+        shell = Shell(self, *find("bash"))
+        run = self.ns.run(lab.BINARY, "list", "--json")
+        process = [entry for entry in json.loads(run.stdout)["processes"] if entry["pid"] == shell.pid][0]
+        library = process["libraries"][0]
+        self.assertEqual((library["hookable"], library["kind"], library["method"]), (True, "bash", "symbol"))
+        self.assertRegex(library["version"], r"^5\.\d")
+
+    def test_paths_that_are_no_shells(self):
+        for option, text in (("--bash", "is no bash"), ("--zsh", "has no symbol zleentry"),
+                             ("--readlineso", "is no bash")):
+            run = self.ns.run(lab.BINARY, "bash", option, "/bin/true", "-w", self.path("x.pcapng"), check=False)
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn("/bin/true can't be hooked: it ", run.stderr)
+            self.assertIn(text, run.stderr)
