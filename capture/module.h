@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* The modules: what can be hooked. A new one is a row in module.c. */
+#include "hook-point.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,3 +29,5 @@ extern const struct ec_module ec_modules[EC_MODULE_MAX];
 const struct ec_module *ec_module_get(const char *name);
 /* Whether modules with packets, or such without, are among them. `modules`: bits of 1 << enum ec_module_id. */
 bool ec_modules_have(unsigned modules, bool packets);
+/* Whose a library of this kind is: what the file is decides, not what it is called. */
+enum ec_module_id ec_module_of_kind(enum ec_library_kind kind);

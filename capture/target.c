@@ -252,32 +252,10 @@ static bool search_start(const ec_target_list *list, struct ec_library *library,
     return true;
 }
 
-/* What the file is decides, not what it is called. */
-static enum ec_module_id module_of_kind(enum ec_library_kind kind)
-{
-    static const enum ec_module_id modules[] = {
-        [EC_LIBRARY_OPENSSL] = EC_MODULE_TLS,   [EC_LIBRARY_BORINGSSL] = EC_MODULE_TLS,
-        [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS, [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
-        [EC_LIBRARY_NSS] = EC_MODULE_NSS,       [EC_LIBRARY_NSS_KEYS] = EC_MODULE_NSS,
-        [EC_LIBRARY_NSS_TOKEN] = EC_MODULE_NSS,
-    };
-    _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
-
-    return modules[kind];
-}
-
 /* Known, and known to give nothing. */
 static bool library_is_unsupported(const struct ec_library *library)
 {
     return library->reason != NULL && g_str_has_prefix(library->reason, "not supported: ");
-}
-
-/* What a libssl's own file doesn't tell, its libcrypto does. */
-static void version_take(struct ec_hook_point *point, int crypto_fd)
-{
-    ec_library_version_find(crypto_fd, point->version);
-    if (ec_library_is_boringssl(crypto_fd))
-        point->kind = EC_LIBRARY_BORINGSSL;
 }
 
 /* `error`: why there is no hook point; NULL if one is found. */
@@ -287,7 +265,7 @@ static void library_settle(struct ec_library *library, bool found, const GError 
     library->hookable = found;
     g_clear_pointer(&library->reason, g_free);
     if (found)
-        library->module = module_of_kind(library->point.kind);
+        library->module = ec_module_of_kind(library->point.kind);
     else if ((library->reason = ec_unsupported_file_find(library->fd)) == NULL)
         library->reason = g_strdup(error->message);
 }
@@ -331,7 +309,7 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     if (found && library_is_large(library))
         ec_hook_cache_put(library->fd, &library->point);
     if (found && library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
-        version_take(&library->point, crypto_fd);
+        ec_hook_point_ask_crypto(&library->point, crypto_fd);
     return !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS) || library_is_unsupported(library);
 }
 

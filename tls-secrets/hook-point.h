@@ -89,6 +89,9 @@ bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_ho
 bool ec_library_version_find(int fd, char ret_version[static 48]);
 /* Whether that library is BoringSSL or AWS-LC: by its version string or, if it has none, a string "BoringSSL". */
 bool ec_library_is_boringssl(int fd);
+/* What a libssl's own file doesn't tell, its libcrypto does: sets the point's version, and its kind if it is BoringSSL.
+ */
+void ec_hook_point_ask_crypto(struct ec_hook_point *point, int crypto_fd);
 /* The version of a libgnutls ("3.7.9"), by the text that it logs at its start. False if it has none. */
 bool ec_gnutls_version_find(int fd, char ret_version[static 48]);
 /* The version of one of NSS's libraries ("3.87.1"), by the text that each of them holds. False if it has none. */

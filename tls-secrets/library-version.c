@@ -142,3 +142,10 @@ bool ec_nss_version_find(int fd, char ret_version[static VERSION_LEN])
 {
     return version_find(fd, nss_scan, ret_version);
 }
+
+void ec_hook_point_ask_crypto(struct ec_hook_point *point, int crypto_fd)
+{
+    ec_library_version_find(crypto_fd, point->version);
+    if (ec_library_is_boringssl(crypto_fd))
+        point->kind = EC_LIBRARY_BORINGSSL;
+}
