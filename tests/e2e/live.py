@@ -6,6 +6,8 @@ import pcapng
 FIELDS = ("http.request.uri", "http.response.code", "http2.headers.path", "http2.headers.status")
 # A response that the server's closing ends is complete only then.
 LIVE = ("-o", "http.desegment_body:FALSE")
+# On a busy machine a browser may take longer than the default between its hello and its secrets.
+HOLD = ("--hold", "5000")
 
 
 def values(table, *names):
@@ -15,6 +17,7 @@ def values(table, *names):
 class LiveLab(lab.Lab):
     def capture(self, interface, *arguments):
         """By tshark, and beside it to a file, which tells how it went."""
+        arguments = (*HOLD, *arguments)
         saved = self.path("saved.pcapng")
         self.ecapture = self.start_ecapture("--verify", "-w", saved, *arguments, module=interface[len("ecapture-"):])
         preference = interface.replace("-", "_")
