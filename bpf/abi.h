@@ -21,6 +21,7 @@ typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
 typedef int int32_t;
 typedef long long int64_t;
+#define UINT32_MAX 0xffffffffu
 #else
 #include <stdint.h>
 #endif
@@ -133,6 +134,8 @@ enum ec_statement_part {
     EC_STATEMENT_ERROR, /* has failed; value: the error's number, 0 if it has none; data: its text, of PostgreSQL the
                            fields of an ErrorResponse */
     EC_STATEMENT_READY, /* the server waits for the next one */
+    EC_STATEMENT_DONE,  /* instead of ROWS, ERROR and READY: data: an ec_statement_result, then user NUL database NUL
+                           error NUL; value: when it began, ns, CLOCK_BOOTTIME */
 };
 
 enum ec_statement_last {
@@ -147,6 +150,27 @@ enum ec_statement_last {
 #define EC_STATEMENT_PIECES 64 /* after the first */
 #define EC_STATEMENT_ERROR_LEN 1024
 #define EC_STATEMENT_NAME_LEN 128 /* MySQL: 96, PostgreSQL: NAMEDATALEN, 64 */
+
+struct ec_statement_result {
+    uint64_t connection; /* the server's number of it */
+    uint64_t rows;       /* affected, if has_rows */
+    uint32_t has_rows;
+    uint32_t error; /* its number, 0: none */
+};
+_Static_assert(sizeof(struct ec_statement_result) == 24, "abi");
+
+/* Where MariaDB's server keeps what is read of a connection; bytes from its THD, which the probes are handed, or from
+ * where the pointer there points to. */
+struct ec_mysqld_layout {
+    uint32_t query;                 /* char *text; size_t len */
+    uint32_t database;              /* likewise */
+    uint32_t connection;            /* u64 */
+    uint32_t user_pointer, user;    /* char * */
+    uint32_t status_pointer, error; /* u32 */
+    uint32_t message;               /* char[], at status_pointer's */
+};
+#define EC_LAYOUT_UNKNOWN UINT32_MAX /* of `query` never */
+#define EC_LAYOUTS_MAX 64
 
 struct ec_statement_event {
     struct ec_record record;

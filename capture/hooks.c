@@ -75,6 +75,19 @@ static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t 
     return point->go_resume_offset ? 2 : 1;
 }
 
+static bool attach_plan(ec_hooks *hooks, const struct ec_library *library, GError **error)
+{
+    struct ec_probe_plan plan = library->plan;
+    uint32_t number = 0;
+
+    if (plan.has_layout && !ec_kernel_add_layout(hooks->kernel, &plan.layout, &number, error))
+        return false;
+    for (size_t i = 0; i < plan.n_probes; i++)
+        if (plan.probes[i].uprobe == EC_UPROBE_MYSQLD_END)
+            plan.probes[i].cookie = number;
+    return ec_kernel_attach_probes(hooks->kernel, library->fd, plan.probes, plan.n_probes, error);
+}
+
 /* `id`: comes back in ec_secret_event.library. */
 static bool attach(ec_hooks *hooks, const struct ec_library *library, uint32_t id, GError **error)
 {
@@ -82,7 +95,7 @@ static bool attach(ec_hooks *hooks, const struct ec_library *library, uint32_t i
     size_t n;
 
     if (!ec_modules[library->module].packets)
-        return ec_kernel_attach_probes(hooks->kernel, library->fd, library->plan.probes, library->plan.n_probes, error);
+        return attach_plan(hooks, library, error);
     n = collect_secret_probes(&library->point, id, probes);
     return ec_kernel_attach_probes(hooks->kernel, library->fd, probes, n, error);
 }

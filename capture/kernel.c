@@ -56,6 +56,7 @@ struct ec_kernel {
     struct ecapture_bpf *skeleton;
     GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
     GArray *uprobes;    /* int: descriptors of uprobe links */
+    uint32_t n_layouts; /* in the map mysqld_layouts */
     GArray *interfaces; /* struct attached_interface */
     enum ec_way ways[EC_JOB_MAX];
     bool shells; /* there are modules of SHELL_MODULES */
@@ -197,6 +198,9 @@ static const struct {
     [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
     [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_NSS] = {"ec_nss_secret", "ec_nss_secret_nosleep", 1u << EC_MODULE_NSS},
+    [EC_UPROBE_MYSQLD_BEGIN] = {NULL, "ec_mysqld_begin", 1u << EC_MODULE_MYSQLD},
+    [EC_UPROBE_MYSQLD_OK] = {NULL, "ec_mysqld_ok", 1u << EC_MODULE_MYSQLD},
+    [EC_UPROBE_MYSQLD_END] = {NULL, "ec_mysqld_end", 1u << EC_MODULE_MYSQLD},
     [EC_UPROBE_POSTGRES_ACTIVITY] = {NULL, "ec_postgres_activity", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_END_COMMAND] = {NULL, "ec_postgres_end_command", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_MESSAGE] = {NULL, "ec_postgres_message", 1u << EC_MODULE_POSTGRES},
@@ -620,6 +624,20 @@ bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *p
             if (!(links ? attach_linked : attach_singly)(kernel, path, uprobe, at_return, probes, n_probes))
                 return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the file",
                             "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
+    return true;
+}
+
+bool ec_kernel_add_layout(ec_kernel *kernel, const struct ec_mysqld_layout *layout, uint32_t *ret_number,
+                          GError **error)
+{
+    uint32_t number = kernel->n_layouts;
+
+    if (number == EC_LAYOUTS_MAX || bpf_map__update_elem(kernel->skeleton->maps.mysqld_layouts, &number, sizeof(number),
+                                                         layout, sizeof(*layout), BPF_ANY))
+        return fail(error, EC_SESSION_ERROR_LIBRARY, number == EC_LAYOUTS_MAX ? ENOSPC : errno,
+                    "can't keep where the server has its data", "restart the capture");
+    *ret_number = number;
+    kernel->n_layouts++;
     return true;
 }
 

@@ -41,6 +41,9 @@ bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error);
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
 /* The interface has gone, or is no longer wanted. */
 void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex);
+/* For EC_UPROBE_MYSQLD_END: *ret_number is its cookie. */
+bool ec_kernel_add_layout(ec_kernel *kernel, const struct ec_mysqld_layout *layout, uint32_t *ret_number,
+                          GError **error);
 /* All or, on failure, maybe some of them. `fd`: the open file, borrowed for the call. */
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error);
 /* Lets a process through the pid filter. */

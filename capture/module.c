@@ -8,6 +8,7 @@ const struct ec_module ec_modules[] = {
     [EC_MODULE_GOTLS] = {EC_MODULE_GOTLS, "gotls", "Go crypto/tls", true},
     [EC_MODULE_GNUTLS] = {EC_MODULE_GNUTLS, "gnutls", "GnuTLS", true},
     [EC_MODULE_NSS] = {EC_MODULE_NSS, "nss", "NSS (Firefox)", true},
+    [EC_MODULE_MYSQLD] = {EC_MODULE_MYSQLD, "mysqld", "MariaDB", false},
     [EC_MODULE_POSTGRES] = {EC_MODULE_POSTGRES, "postgres", "PostgreSQL", false},
     [EC_MODULE_BASH] = {EC_MODULE_BASH, "bash", "bash", false},
     [EC_MODULE_ZSH] = {EC_MODULE_ZSH, "zsh", "zsh", false},

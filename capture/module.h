@@ -13,6 +13,7 @@ enum ec_module_id {
     EC_MODULE_NSS,
     EC_MODULE_BASH,
     EC_MODULE_ZSH,
+    EC_MODULE_MYSQLD,
     EC_MODULE_POSTGRES,
     EC_MODULE_MAX
 };

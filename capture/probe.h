@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* What is attached to a file: which eBPF program, where, with which attach cookie. */
+#include "abi.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* A row in kernel.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
-    EC_UPROBE_SECRET,            /* cookie: EC_SECRET_COOKIE() */
-    EC_UPROBE_GO,                /* cookie: EC_GO_COOKIE() */
-    EC_UPROBE_NSS,               /* cookie: EC_NSS_COOKIE() */
+    EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_GO,     /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_NSS,    /* cookie: EC_NSS_COOKIE() */
+    EC_UPROBE_MYSQLD_BEGIN,
+    EC_UPROBE_MYSQLD_OK,
+    EC_UPROBE_MYSQLD_END,        /* cookie: the layout's number, which attaching gives it */
     EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
     EC_UPROBE_POSTGRES_END_COMMAND,
     EC_UPROBE_POSTGRES_MESSAGE,
@@ -41,4 +46,6 @@ struct ec_probe_plan {
     char version[48]; /* of what is in the file ("5.2.15"), "" if it does not tell */
     size_t n_probes;
     struct ec_probe probes[EC_PROBES_MAX];
+    bool has_layout; /* of EC_UPROBE_MYSQLD_END */
+    struct ec_mysqld_layout layout;
 };

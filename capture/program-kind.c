@@ -4,6 +4,7 @@
 #include "embedded-tls.h"
 #include "go-hook-point.h"
 #include "hook-point.h"
+#include "mysqld.h"
 #include "postgres.h"
 #include "shell-program.h"
 
@@ -13,6 +14,7 @@ static const struct {
     bool (*find)(int fd, struct ec_probe_plan *ret_plan, GError **error); /* NULL: ec_hook_point_find() and its like */
 } kinds[] = {
     {EC_MODULE_GOTLS, ec_go_file_is_go, NULL},
+    {EC_MODULE_MYSQLD, ec_mysqld_matches, ec_mysqld_find},
     {EC_MODULE_POSTGRES, ec_postgres_matches, ec_postgres_find},
     {EC_MODULE_BASH, ec_bash_matches, ec_bash_find_probes},
     {EC_MODULE_ZSH, ec_zsh_matches, ec_zsh_find_probes},

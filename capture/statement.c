@@ -22,8 +22,10 @@ struct connection {
     uint64_t started, next_started;
     bool has_text;
     bool cut, next_cut; /* it goes on */
+    enum ec_sql sql;
     bool has_rows, has_error;
     uint64_t rows;
+    uint64_t number; /* the server's of the connection; 0: not known */
     uint32_t error;
     char *error_text;
 };
@@ -127,6 +129,7 @@ static struct connection *connection_get(struct statements *statements, const st
     connection->text = g_string_new(NULL);
     connection->next = g_string_new(NULL);
     g_hash_table_insert(statements->connections, &connection->key, connection);
+    connection->sql = EC_SQL_POSTGRES;
     if (event->connection == 0 && event->part != EC_STATEMENT_LOGIN)
         connection_read_title(connection);
     return connection;
@@ -141,20 +144,20 @@ static void connection_forget_statement(struct connection *connection)
     g_string_truncate(connection->text, 0);
 }
 
-/* Hands out the statement if it has come to an end. */
-static void connection_settle(const struct statements *statements, struct connection *connection,
-                              const struct ec_statement_event *event)
+static void hand_out(const struct statements *statements, struct connection *connection,
+                     const struct ec_statement_event *event)
 {
     struct ec_owner owner = {.pid = event->record.pid,
                              .tid = event->record.tid,
                              .uid = event->uid,
                              .flags = EC_OWNER_KNOWN | EC_OWNER_MATCH};
     struct ec_sink_statement statement = {
-        .sql = EC_SQL_POSTGRES,
+        .sql = connection->sql,
         .time = event->record.time,
         .started = connection->started,
         .owner = &owner,
-        .module = EC_MODULE_POSTGRES,
+        .module = connection->sql == EC_SQL_MYSQL ? EC_MODULE_MYSQLD : EC_MODULE_POSTGRES,
+        .connection = connection->number,
         .user = connection->user,
         .database = connection->database,
         .text = connection->text->str,
@@ -167,11 +170,17 @@ static void connection_settle(const struct statements *statements, struct connec
         .error_text = connection->error_text,
     };
 
-    if (!has_outcome(connection))
-        return;
     memcpy(owner.comm, event->comm, sizeof(owner.comm));
     statements->output->statement(&statement, statements->output->data);
     connection_forget_statement(connection);
+}
+
+/* Hands out the statement if it has come to an end. */
+static void connection_settle(const struct statements *statements, struct connection *connection,
+                              const struct ec_statement_event *event)
+{
+    if (has_outcome(connection))
+        hand_out(statements, connection, event);
 }
 
 static void take_login(struct connection *connection, const struct ec_statement_event *event)
@@ -252,6 +261,43 @@ static void take_error(struct connection *connection, const struct ec_statement_
     connection->error_text = format_postgres_error(event->data, event->len);
 }
 
+/* The NUL-terminated text at *at, copied; NULL if it is empty or not all there. Moves *at behind it. */
+static char *take_name(const char **at, const char *end)
+{
+    const char *name = *at, *nul = memchr(name, '\0', (size_t)(end - name));
+
+    *at = nul ? nul + 1 : end;
+    return nul && nul > name ? g_strdup(name) : NULL;
+}
+
+static void take_done(const struct statements *statements, struct connection *connection,
+                      const struct ec_statement_event *event)
+{
+    const char *at = (const char *)event->data, *end = at + event->len;
+    struct ec_statement_result result;
+
+    if (event->len < sizeof(result))
+        return;
+    memcpy(&result, at, sizeof(result));
+    at += sizeof(result);
+    g_free(connection->user);
+    g_free(connection->database);
+    g_free(connection->error_text);
+    connection->user = take_name(&at, end);
+    connection->database = take_name(&at, end);
+    connection->error_text = take_name(&at, end);
+    connection->sql = EC_SQL_MYSQL;
+    connection->number = result.connection;
+    connection->rows = result.rows;
+    connection->has_rows = result.has_rows;
+    connection->has_error = result.error != 0;
+    connection->error = result.error;
+    connection->started = event->value;
+    if (connection->has_text)
+        hand_out(statements, connection, event);
+    connection_forget_statement(connection);
+}
+
 static void statements_take(void *state, const struct ec_record *record)
 {
     const struct ec_statement_event *event = (const struct ec_statement_event *)record;
@@ -274,6 +320,9 @@ static void statements_take(void *state, const struct ec_record *record)
         break;
     case EC_STATEMENT_ERROR:
         take_error(connection, event);
+        break;
+    case EC_STATEMENT_DONE:
+        take_done(statements, connection, event);
         break;
     case EC_STATEMENT_READY:
         connection_settle(statements, connection, event);

@@ -21,7 +21,7 @@ static bool search_visit(const struct ec_elf_symbol *symbol, void *data)
     return !search->found;
 }
 
-static bool symbol_find(const ec_elf_image *image, const char *name, uint64_t *ret_address)
+bool ec_symbol_find(const ec_elf_image *image, const char *name, uint64_t *ret_address)
 {
     struct search search = {.name = name};
 
@@ -31,11 +31,35 @@ static bool symbol_find(const ec_elf_image *image, const char *name, uint64_t *r
     return search.found;
 }
 
+struct prefix_search {
+    const char *prefix;
+    char *name;
+    bool found;
+};
+
+static bool prefix_visit(const struct ec_elf_symbol *symbol, void *data)
+{
+    struct prefix_search *search = data;
+
+    search->found = g_str_has_prefix(symbol->name, search->prefix);
+    if (search->found)
+        g_strlcpy(search->name, symbol->name, EC_ELF_NAME_LEN);
+    return !search->found;
+}
+
+bool ec_symbol_find_prefix(const ec_elf_image *image, const char *prefix, char ret_name[static EC_ELF_NAME_LEN])
+{
+    struct prefix_search search = {.prefix = prefix, .name = ret_name};
+
+    ec_elf_image_foreach_function(image, EC_ELF_DYNSYM, prefix, prefix_visit, &search);
+    return search.found;
+}
+
 bool ec_symbol_is_exported(const ec_elf_image *image, const char *name)
 {
     uint64_t address;
 
-    return symbol_find(image, name, &address);
+    return ec_symbol_find(image, name, &address);
 }
 
 static bool symbol_add(const ec_elf_image *image, ec_code *code, const struct ec_symbol_probe *symbol,
@@ -45,7 +69,7 @@ static bool symbol_add(const ec_elf_image *image, ec_code *code, const struct ec
     struct ec_probe_place place;
     uint64_t function;
 
-    if (plan->n_probes == EC_PROBES_MAX || !symbol_find(image, symbol->name, &function))
+    if (plan->n_probes == EC_PROBES_MAX || !ec_symbol_find(image, symbol->name, &function))
         return false;
     place.address = function;
     /* A return probe is set up at the entry, where the return address is. */

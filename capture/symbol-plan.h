@@ -17,6 +17,10 @@ struct ec_symbol_probe {
 
 /* Whether the file exports a function of this name. */
 bool ec_symbol_is_exported(const ec_elf_image *image, const char *name);
+/* The first exported function whose name begins so; false if there is none. */
+bool ec_symbol_find_prefix(const ec_elf_image *image, const char *prefix, char ret_name[static EC_ELF_NAME_LEN]);
+/* Its address. */
+bool ec_symbol_find(const ec_elf_image *image, const char *name, uint64_t *ret_address);
 /* Adds a probe for each to the plan, in order. Fails with EC_HOOK_ERROR_UNPROVEN, naming the first function that is not
  * there. */
 bool ec_symbol_plan_add(const ec_elf_image *image, const struct ec_symbol_probe *symbols, size_t n_symbols,

@@ -302,7 +302,8 @@ _Static_assert(EC_DEFAULT_SNAPLEN == 258048 && EC_SNAPLEN_MAX == 258048, "snaple
 _Static_assert(EC_DEFAULT_RING_SIZE == 64u << 20, "mapsize's texts");
 _Static_assert(EC_DEFAULT_HOLD_MS == 500, "hold's texts");
 
-static const char *const module_choices[] = {"all", "tls", "gotls", "gnutls", "nss", "bash", "zsh", "postgres", NULL};
+static const char *const module_choices[] = {"all",  "tls", "gotls",  "gnutls",   "nss",
+                                             "bash", "zsh", "mysqld", "postgres", NULL};
 _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per module");
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
 _Static_assert(G_N_ELEMENTS(log_choices) == EC_LOG_LEVEL_MAX + 1, "a choice per level");
@@ -319,7 +320,7 @@ const struct ec_option ec_option_table[] = {
                           .default_text = "all",
                           .display = "Module",
                           .tooltip = "Which libraries to take secrets from",
-                          .expect = "all or the name of a module: tls, gotls, gnutls, nss, bash, zsh, postgres",
+                          .expect = "all or the name of a module: tls, gotls, gnutls, nss, bash, zsh, mysqld, postgres",
                           .choices = module_choices,
                           .set = set_module},
     [EC_OPTION_PID] = {.id = EC_OPTION_PID,
@@ -452,6 +453,19 @@ const struct ec_option ec_option_table[] = {
                        .placeholder = "found by itself",
                        .module = EC_MODULE_NSS,
                        .set = set_path},
+    [EC_OPTION_MYSQLD] =
+        {.id = EC_OPTION_MYSQLD,
+         .name = "mysqld",
+         .type = EC_OPTION_TYPE_FILE,
+         .fronts = BOTH,
+         .group = EC_GROUP_TARGET,
+         .value_name = "PATH",
+         .display = "MariaDB server",
+         .tooltip = "Hook this MariaDB server too, beside those that run; may be repeated on the command line",
+         .expect = "the path of a mysqld or mariadbd",
+         .placeholder = "found by itself",
+         .module = EC_MODULE_MYSQLD,
+         .set = set_path},
     [EC_OPTION_POSTGRES] =
         {.id = EC_OPTION_POSTGRES,
          .name = "postgres",

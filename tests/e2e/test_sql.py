@@ -4,11 +4,37 @@ import glob
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 
 import lab
 
 PROBE = "select 'ecapture-probe'"
+
+
+def start_capture(test, module, path):
+    """`ecapture MODULE -w PATH`; returns when a statement of test.ask() is in the file."""
+    process = test.ns.start(lab.BINARY, module, "-w", path, stderr=subprocess.PIPE, text=True)
+
+    def captured():
+        test.assertIsNone(process.poll(), "ecapture has ended")
+        test.ask(PROBE)
+        return os.path.exists(path) and lab.file_holds(path, b"ecapture-probe")
+
+    lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
+    return process
+
+
+def ask_many(test, command):
+    """32 clients at once, 25 statements each."""
+    clients = []
+    for number in range(32):
+        with open(test.path(f"{number}.sql"), "w", encoding="utf-8") as file:
+            file.writelines(f"select {number}, {i};\n" for i in range(25))
+        clients.append(test.ns.start(*command(test.path(f"{number}.sql")), stdout=subprocess.DEVNULL))
+    for client in clients:
+        test.assertEqual(client.wait(lab.PATIENCE), 0)
 
 
 def postgres_programs():
@@ -42,20 +68,9 @@ class Postgres(lab.Lab):
     def client(self, *arguments):
         return ["psql", "-q", "-A", "-t", "-h", self.path("pg"), "-U", "postgres", *arguments, "postgres"]
 
-    def psql(self, *statements):
+    def ask(self, *statements):
         commands = [word for statement in statements for word in ("-c", statement)]
         return self.ns.run(*self.client(*commands), check=False)
-
-    def start_capture(self, path):
-        process = self.ns.start(lab.BINARY, "postgres", "-w", path, stderr=subprocess.PIPE, text=True)
-
-        def captured():
-            self.assertIsNone(process.poll(), "ecapture has ended")
-            self.psql(PROBE)
-            return os.path.exists(path) and lab.file_holds(path, b"ecapture-probe")
-
-        lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
-        return process
 
     def statements(self, path):
         """(text, comment) of each that is no probe."""
@@ -71,11 +86,11 @@ class Postgres(lab.Lab):
                                    fields=("pgsql.query", "frame.comment"), probe=None)
 
         def rows():
-            self.psql(PROBE)
+            self.ask(PROBE)
             return tshark.table()
 
         lab.wait_until(rows, lab.READY_SECONDS, f"the first statement: {tshark.messages()}")
-        self.psql("create table t (a int)", "insert into t values (1), (2), (3)", "select nonsense", "select 1; select 2",
+        self.ask("create table t (a int)", "insert into t values (1), (2), (3)", "select nonsense", "select 1; select 2",
                   "select a from t", long_text)
         lab.wait_until(lambda: any(row["pgsql.query"] == long_text for row in tshark.table()), lab.READY_SECONDS,
                        "the last statement")
@@ -91,14 +106,8 @@ class Postgres(lab.Lab):
     def test_many_connections(self):
         """32 at once, 25 statements each: every one there once, and in order on its connection."""
         self.start_server()
-        capture = self.start_capture(self.path("x.pcapng"))
-        clients = []
-        for number in range(32):
-            with open(self.path(f"{number}.sql"), "w", encoding="utf-8") as file:
-                file.writelines(f"select {number}, {i};\n" for i in range(25))
-            clients.append(self.ns.start(*self.client("-f", self.path(f"{number}.sql")), stdout=subprocess.DEVNULL))
-        for client in clients:
-            self.assertEqual(client.wait(lab.PATIENCE), 0)
+        capture = start_capture(self, "postgres", self.path("x.pcapng"))
+        ask_many(self, lambda path: self.client("-f", path))
         self.assertEqual(lab.stop(capture)[0], 0)
         by_process = {}
         for text, comment in self.statements(self.path("x.pcapng")):
@@ -110,7 +119,7 @@ class Postgres(lab.Lab):
         """Parse, Bind and Execute of one statement are one statement, executed as often as it was."""
         lab.need("pgbench")
         self.start_server()
-        capture = self.start_capture(self.path("x.pcapng"))
+        capture = start_capture(self, "postgres", self.path("x.pcapng"))
         with open(self.path("bench.sql"), "w", encoding="utf-8") as file:
             file.write("select :client_id + 1;\n")
         for mode in ("extended", "prepared"):
@@ -127,7 +136,7 @@ class Postgres(lab.Lab):
         self.start_server()
 
         def captured():
-            self.psql(PROBE)
+            self.ask(PROBE)
             return lab.file_holds(self.path("x.pcapng"), b"ecapture-probe")
 
         lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
@@ -139,3 +148,138 @@ class Postgres(lab.Lab):
         run = self.ns.run(lab.BINARY, "postgres", "--postgres", "/bin/true", "-w", self.path("x.pcapng"), check=False)
         self.assertEqual(run.returncode, 1)
         self.assertRegex(run.stderr, r"^ecapture: /bin/true can't be hooked: .*\n$")
+
+
+class MariaDB(lab.Lab):
+    def setUp(self):
+        super().setUp()
+        lab.need("mariadbd", "mariadb", "mariadb-install-db")
+        os.chmod(self.tmp, 0o755)
+        os.mkdir(self.path("my"))
+        shutil.chown(self.path("my"), "mysql")
+        run = self.ns.run("mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={self.path('my')}",
+                          "--auth-root-authentication-method=normal", "--skip-test-db", check=False)
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def start_server(self):
+        with open(self.path("my.log"), "w", encoding="utf-8") as log:
+            server = self.ns.start("mariadbd", "--no-defaults", "--user=mysql", f"--datadir={self.path('my')}", "--skip-networking",
+                                   f"--socket={self.path('my/socket')}", "--innodb-flush-log-at-trx-commit=0", stderr=log)
+        lab.wait_until(lambda: server.poll() is not None or self.ask("select 0").returncode == 0, lab.READY_SECONDS,
+                       "an answer of the server")
+        self.assertIsNone(server.poll(), self.read("my.log"))
+        return server
+
+    def client(self, *arguments):
+        return ["mariadb", "--no-defaults", "-f", "-S", self.path("my/socket"), "-u", "root", *arguments]
+
+    def ask(self, text):
+        return self.ns.run(*self.client("-e", text), check=False)
+
+    def statements(self, path):
+        rows = self.decrypt(path, "mysql.query", "mysql.query", "frame.comment")
+        return [(text, comment) for text, comment in rows if text != PROBE]
+
+    def test_mysqld_statements_live(self):
+        """One pass of tshark while it happens: rows, an error, a text of many pieces, a prepared statement's text, on a
+        server that ran before the capture."""
+        long_text = "select '" + "x" * 100000 + "'"
+        self.start_server()
+        tshark = self.start_tshark(interface="ecapture-mysqld", display="mysql.query",
+                                   fields=("mysql.query", "frame.comment"), probe=None)
+
+        def rows():
+            self.ask(PROBE)
+            return tshark.table()
+
+        lab.wait_until(rows, lab.READY_SECONDS, f"the first statement: {tshark.messages()}")
+        with open(self.path("x.sql"), "w", encoding="utf-8") as file:
+            file.write("create database shop;\nuse shop;\ncreate table t (a int);\ninsert into t values (1), (2), (3);\n"
+                       f"select nonsense;\n{long_text};\n")
+        self.ns.run(*self.client("-e", f"source {self.path('x.sql')}"), check=False)
+        Client(self.path("my/socket")).execute("select ? + 1", 41)
+        lab.wait_until(lambda: any("+ 1" in row["mysql.query"] for row in tshark.table()), lab.READY_SECONDS,
+                       "the last statement")
+        tshark.stop()
+        found = {row["mysql.query"]: row["frame.comment"] for row in tshark.table()}
+        common = r"^pid=\d+ tid=\d+ comm=mariadbd uid=\d+ user=root "
+        self.assertRegex(found["insert into t values (1), (2), (3)"], common + r"db=shop conn=\d+ duration=\d\.\d{6} rows=3$")
+        self.assertRegex(found["select nonsense"], common + "db=shop conn=.* error=1054 Unknown column 'nonsense'")
+        self.assertRegex(found[long_text], common + "db=shop conn=")
+        self.assertRegex(found["select ? + 1"], common + r"conn=\d+ duration")
+
+    def test_mysqld_many_connections(self):
+        """Every statement there once, and in order on its connection."""
+        self.start_server()
+        capture = start_capture(self, "mysqld", self.path("x.pcapng"))
+        ask_many(self, lambda path: self.client("-N", "-e", f"source {path}"))
+        self.assertEqual(lab.stop(capture)[0], 0)
+        by_connection = {}
+        for text, comment in self.statements(self.path("x.pcapng")):
+            by_connection.setdefault(re.search(r" conn=(\d+) ", comment).group(1), []).append(text)
+        self.assertEqual(sorted(filter(None, ([text for text in texts if re.match(r"select \d+, ", text)]
+                                              for texts in by_connection.values()))),
+                         sorted([f"select {number}, {i}" for i in range(25)] for number in range(32)))
+
+    def test_mysqld_server_started_later(self):
+        capture = self.ns.start(lab.BINARY, "mysqld", "-w", self.path("x.pcapng"), stderr=subprocess.PIPE, text=True)
+        lab.wait_until(lambda: os.path.exists(self.path("x.pcapng")), lab.READY_SECONDS, "the capture's file")
+        self.start_server()
+
+        def captured():
+            self.ask(PROBE)
+            return lab.file_holds(self.path("x.pcapng"), b"ecapture-probe")
+
+        lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
+        self.assertEqual(lab.stop(capture)[0], 0)
+
+
+class Client:
+    """As little of MySQL's protocol as a prepared statement takes; the command-line client has none."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(lab.PATIENCE)
+        self.socket.connect(path)
+        self.read()
+        # CLIENT_LONG_PASSWORD, CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION; utf8; root without a password
+        self.write(struct.pack("<IIB23x", 0x8201, 1 << 24, 33) + b"root\0\0", 1)
+        self.expect(0)
+
+    def read_exactly(self, size):
+        data = b""
+        while len(data) < size:
+            piece = self.socket.recv(size - len(data))
+            if not piece:
+                raise AssertionError("the server hung up")
+            data += piece
+        return data
+
+    def read(self):
+        head = self.read_exactly(4)
+        return self.read_exactly(int.from_bytes(head[:3], "little"))
+
+    def write(self, data, sequence=0):
+        self.socket.sendall(len(data).to_bytes(3, "little") + bytes([sequence]) + data)
+
+    def expect(self, first):
+        data = self.read()
+        if data[0] != first:
+            raise AssertionError(f"the server answers {data!r}")
+        return data
+
+    def skip_to_eof(self):
+        while self.read()[0] != 0xfe:
+            pass
+
+    def execute(self, text, number):
+        self.write(b"\x16" + text.encode())
+        answer = self.expect(0)
+        statement, columns, parameters = struct.unpack_from("<IHH", answer, 1)
+        for count in (parameters, columns):
+            if count:
+                self.skip_to_eof()
+        self.write(struct.pack("<BIBIBBHq", 0x17, statement, 0, 1, 0, 1, 8, number))
+        self.skip_to_eof()
+        self.skip_to_eof()
+        self.socket.close()

@@ -189,6 +189,33 @@ static void take_lost_piece_loses_the_statement_alone(void **state)
     ASSERT_SEEN(fixture, "?@? [select 3] 5-7 rows 1");
 }
 
+static void take_done_has_all_of_a_statement(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct ec_statement_result result = {.connection = 7, .rows = 3, .has_rows = 1, .error = 0};
+    char data[sizeof(result) + 10] = "";
+
+    memcpy(data, &result, sizeof(result));
+    memcpy(data + sizeof(result), "app\0shop\0", 10);
+    put_text(fixture, "select 1");
+    put(fixture, PID, EC_STATEMENT_DONE, 1, data, sizeof(data), 0);
+    ASSERT_SEEN(fixture, "app@shop [select 1] 1-2 rows 3");
+}
+
+static void take_done_torn_at_any_byte_is_safe(void **state)
+{
+    struct fixture *fixture = *state;
+    char data[sizeof(struct ec_statement_result) + 10] = "";
+
+    memcpy(data + sizeof(struct ec_statement_result), "app\0shop\0", 10);
+    for (size_t len = 0; len <= sizeof(data); len++) {
+        put_text(fixture, "x");
+        put(fixture, PID, EC_STATEMENT_DONE, 1, data, len, 0);
+        put_ready(fixture);
+    }
+    assert_int_equal(fixture->seen->len, 11);
+}
+
 static void take_connections_are_kept_apart(void **state)
 {
     struct fixture *fixture = *state;
@@ -224,7 +251,8 @@ int main(void)
         TEST(take_simple_query_is_one_statement),        TEST(take_parse_bind_execute_is_one_statement),
         TEST(take_parse_alone_is_no_statement),          TEST(take_error_has_code_and_message),
         TEST(take_error_torn_at_any_byte_is_safe),       TEST(take_pieces_are_joined),
-        TEST(take_lost_piece_loses_the_statement_alone), TEST(take_connections_are_kept_apart),
+        TEST(take_lost_piece_loses_the_statement_alone), TEST(take_done_has_all_of_a_statement),
+        TEST(take_done_torn_at_any_byte_is_safe),        TEST(take_connections_are_kept_apart),
         TEST(take_length_beyond_the_record_is_refused),
     };
 

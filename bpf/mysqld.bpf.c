@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MariaDB. A thread works on one command at a time, also with a pool of threads, so what belongs together is joined by
+ * thread. The cookie of the probe at the end is the number of the program's layout.
+ */
+#include "statement.bpf.h"
+
+/* enum_server_command; they are the client protocol's numbers */
+enum { COM_QUERY = 3, COM_STMT_EXECUTE = 23, COM_STMT_BULK_EXECUTE = 250 };
+
+/* The statement that a thread is at. */
+struct running {
+    uint64_t start; /* ns, CLOCK_BOOTTIME */
+    uint64_t rows;
+    uint32_t has_rows;
+    uint32_t active; /* false: it is at a command that is no statement */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, uint64_t); /* of bpf_get_current_pid_tgid() */
+    __type(value, struct running);
+} mysqld_running SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, EC_LAYOUTS_MAX);
+    __type(key, uint32_t);
+    __type(value, struct ec_mysqld_layout);
+} mysqld_layouts SEC(".maps");
+
+struct lex_string {
+    const char *text;
+    uint64_t len;
+};
+
+/* dispatch_command(enum_server_command command, THD *thd, char *packet, uint packet_length, …) */
+SEC("uprobe")
+int ec_mysqld_begin(struct pt_regs *ctx)
+{
+    uint32_t command = (uint32_t)PT_REGS_PARM1(ctx);
+    uint64_t key = bpf_get_current_pid_tgid();
+    struct running running = {.start = bpf_ktime_get_boot_ns()};
+
+    if (!statement_is_wanted())
+        return 0;
+    running.active = command == COM_QUERY || command == COM_STMT_EXECUTE || command == COM_STMT_BULK_EXECUTE;
+    if (bpf_map_update_elem(&mysqld_running, &key, &running, BPF_ANY))
+        counter_add(EC_DROP_MESSAGE_RING_FULL, 1);
+    return 0;
+}
+
+/* Diagnostics_area::set_ok_status(ulonglong affected_rows, ulonglong last_insert_id, const char *message); of
+ * statements within a statement the last, its own, counts. */
+SEC("uprobe")
+int ec_mysqld_ok(struct pt_regs *ctx)
+{
+    uint64_t key = bpf_get_current_pid_tgid();
+    struct running *running = bpf_map_lookup_elem(&mysqld_running, &key);
+
+    if (!running)
+        return 0;
+    running->rows = PT_REGS_PARM2(ctx);
+    running->has_rows = 1;
+    return 0;
+}
+
+static __always_inline void put_piece(const char *text, uint32_t limit, uint64_t len, uint64_t offset, bool final)
+{
+    struct ec_statement_event *event =
+        statement_begin(EC_STATEMENT_TEXT, limit, (uint32_t)bpf_get_current_pid_tgid(), offset);
+    uint32_t n = len < limit ? (uint32_t)len : limit;
+
+    if (!event)
+        return;
+    event->last = len <= limit ? EC_STATEMENT_WHOLE : final ? EC_STATEMENT_CUT : EC_STATEMENT_MORE;
+    asm volatile("" : "+r"(n));
+    if (n > limit || (n && bpf_probe_read_user(event->data, n, text)))
+        statement_end(event, -1);
+    else
+        statement_end(event, n);
+}
+
+static __always_inline void put_text(const struct lex_string *query)
+{
+    uint64_t offset = EC_STATEMENT_PIECE_FIRST;
+
+    put_piece(query->text, EC_STATEMENT_PIECE_FIRST, query->len, 0, false);
+    for (int i = 0; i < EC_STATEMENT_PIECES && offset < query->len; i++) {
+        put_piece(query->text + offset, EC_STATEMENT_PIECE, query->len - offset, offset, i == EC_STATEMENT_PIECES - 1);
+        offset += EC_STATEMENT_PIECE;
+    }
+}
+
+/* Bytes of a text with its NUL, read to `to`; an empty one where there is none. */
+static __always_inline uint32_t read_name(char *to, uint32_t limit, const char *from)
+{
+    long n = from ? bpf_probe_read_user_str(to, limit, from) : 0;
+
+    if (n > 0)
+        return (uint32_t)n;
+    *to = 0;
+    return 1;
+}
+
+/* A member; what isn't known, or can't be read, stays as it is. */
+static __always_inline void read_member(void *to, uint32_t size, const char *structure, uint32_t offset)
+{
+    if (structure && offset != EC_LAYOUT_UNKNOWN)
+        bpf_probe_read_user(to, size, structure + offset);
+}
+
+static __always_inline const char *read_pointer(const char *structure, uint32_t offset)
+{
+    const char *pointer = 0;
+
+    read_member(&pointer, sizeof(pointer), structure, offset);
+    return pointer;
+}
+
+/* Not to be mistaken for each other by the verifier, the names go where there is room for the longest before them. */
+static __always_inline void put_result(const char *thd, const struct ec_mysqld_layout *layout,
+                                       const struct running *running)
+{
+    enum { NAME = EC_STATEMENT_NAME_LEN, ROOM = sizeof(struct ec_statement_result) + 2 * NAME + NAME * 4 };
+    struct ec_statement_event *event =
+        statement_begin(EC_STATEMENT_DONE, ROOM, (uint32_t)bpf_get_current_pid_tgid(), running->start);
+    const char *status = read_pointer(thd, layout->status_pointer);
+    const char *user = read_pointer(read_pointer(thd, layout->user_pointer), layout->user);
+    struct ec_statement_result *result;
+    struct lex_string database = {};
+    uint32_t at = sizeof(*result);
+
+    if (!event)
+        return;
+    result = (void *)event->data;
+    read_member(&database, sizeof(database), thd, layout->database);
+    result->rows = running->rows;
+    result->has_rows = running->has_rows;
+    result->connection = result->error = 0;
+    read_member(&result->connection, sizeof(result->connection), thd, layout->connection);
+    read_member(&result->error, sizeof(result->error), status, layout->error);
+    at += read_name((char *)event->data + at, NAME, user);
+    if (at <= sizeof(*result) + NAME)
+        at += read_name((char *)event->data + at, NAME, database.text);
+    if (at <= sizeof(*result) + 2 * NAME)
+        at += read_name((char *)event->data + at, 4 * NAME,
+                        result->error && layout->message != EC_LAYOUT_UNKNOWN ? status + layout->message : 0);
+    statement_end(event, at);
+}
+
+/* log_slow_statement(THD *thd), which every command ends with, slow or not; the query is still there, of prepared ones
+ * too. A command of several statements ends each of them so. */
+SEC("uprobe")
+int ec_mysqld_end(struct pt_regs *ctx)
+{
+    uint64_t key = bpf_get_current_pid_tgid();
+    struct running *running = bpf_map_lookup_elem(&mysqld_running, &key);
+    const char *thd = (const char *)PT_REGS_PARM1(ctx);
+    uint32_t number = (uint32_t)bpf_get_attach_cookie(ctx);
+    const struct ec_mysqld_layout *layout = bpf_map_lookup_elem(&mysqld_layouts, &number);
+    struct lex_string query = {};
+
+    if (!running || !running->active || !layout)
+        return 0;
+    if (bpf_probe_read_user(&query, sizeof(query), thd + layout->query)) {
+        counter_add(EC_DROP_MESSAGE_FAULT, 1);
+    } else if (query.text && query.len) {
+        put_text(&query);
+        put_result(thd, layout, running);
+    }
+    running->start = bpf_ktime_get_boot_ns();
+    running->has_rows = 0;
+    return 0;
+}
