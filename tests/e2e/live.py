@@ -25,8 +25,9 @@ class LiveLab(lab.Lab):
         return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=FIELDS,
                                  display="http || http2", interface=interface)
 
-    def finish(self, tshark, paths, responses=None):
-        """Every path was requested and answered; no secret came late, no handshake went without."""
+    def finish(self, tshark, paths, responses=None, breaks_off=False):
+        """Every path was requested and answered; no secret came late, no handshake went without, unless the client is one
+        that breaks some off (a browser's spare connections, when it ends)."""
         def done():
             table = tshark.table()
             return set(paths) <= set(values(table, "http.request.uri", "http2.headers.path")) and \
@@ -42,6 +43,8 @@ class LiveLab(lab.Lab):
         comment = pcapng.File(self.path("saved.pcapng")).statistics[0][1][0].decode()
         counts = dict(word.split("=") for word in comment.split())
         self.assertEqual(counts["late_secrets"], "0", comment)
-        self.assertEqual(counts["handshakes_without_secrets"], "0", comment)
         self.assertGreater(int(counts["handshakes_with_secrets"]), 0, comment)
-        self.assertEqual(counts["handshakes_verified"], counts["handshakes_with_secrets"], comment)
+        self.assertGreater(int(counts["handshakes_verified"]), 0, comment)
+        if not breaks_off:
+            self.assertEqual(counts["handshakes_without_secrets"], "0", comment)
+            self.assertEqual(counts["handshakes_verified"], counts["handshakes_with_secrets"], comment)

@@ -109,21 +109,25 @@ class Nss(live.LiveLab):
                 file.write(f'user_pref("{name}", false);\n')
         return directory
 
+    def firefox(self, profile, url):
+        run = self.ns.run("firefox-esr", "--headless", "--no-remote", "--profile", profile, "--screenshot",
+                          self.path("page.png"), url, check=False, timeout=90, env=dict(os.environ, HOME=self.tmp))
+        self.assertEqual(run.returncode, 0, run.stderr[-2000:])
+
     def test_firefox(self):
-        """It starts after the capture, with NSS libraries of its own: HTTP/2 over TLS 1.3, then over TLS 1.2."""
+        """It starts after the capture, with NSS libraries of its own, which the first start makes known: HTTP/2 over
+        TLS 1.3, then over TLS 1.2."""
         lab.need("firefox-esr", "certutil")
         self.trusted_certificate()
         self.start_nginx(extra="listen 8443 ssl http2;")
         profile = self.profile()
         tshark = self.capture("ecapture-nss")
+        self.firefox(profile, "about:blank")
         paths = []
         for version in ("1.3", "1.2"):
             paths.append(f"/firefox-{version}")
             if version == "1.2":
                 with open(os.path.join(profile, "user.js"), "a", encoding="utf-8") as file:
                     file.write('user_pref("security.tls.version.max", 3);\n')
-            run = self.ns.run("firefox-esr", "--headless", "--no-remote", "--profile", profile, "--screenshot",
-                              self.path("page.png"), f"https://localhost:8443{paths[-1]}", check=False, timeout=90,
-                              env=dict(os.environ, HOME=self.tmp))
-            self.assertEqual(run.returncode, 0, run.stderr[-2000:])
-        self.finish(tshark, paths)
+            self.firefox(profile, f"https://localhost:8443{paths[-1]}")
+        self.finish(tshark, paths, breaks_off=True)
