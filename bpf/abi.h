@@ -297,6 +297,13 @@ enum ec_counter {
     EC_COUNT_MAX,
 };
 
+/* Whose types the programs know: enum ec_types in ec_bpf_config.types. */
+enum ec_types {
+    EC_TYPES_NONE,   /* no kernel structure may be read */
+    EC_TYPES_FILE,   /* some file's, for this kernel; the kernel itself has none */
+    EC_TYPES_KERNEL, /* the kernel's own BTF */
+};
+
 /* Where the capture filter runs. */
 enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
 
@@ -308,19 +315,25 @@ struct ec_bpf_config {
     uint32_t uid;                /* filter_uid: the one uid to accept */
     uint8_t filter_pid;          /* only processes in the map `pids` */
     uint8_t filter_uid;
-    uint8_t follow_forks; /* children of processes in `pids` join it */
-    uint8_t filter;       /* enum ec_filter_place */
-    uint8_t filter_vlan;  /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
-    uint8_t plaintext;    /* enum ec_plaintext_mode */
-    uint8_t pad[2];
+    uint8_t follow_forks;  /* children of processes in `pids` join it */
+    uint8_t filter;        /* enum ec_filter_place */
+    uint8_t filter_vlan;   /* the filter asks for VLAN tags: a packet whose tag is in metadata is left to user space */
+    uint8_t plaintext;     /* enum ec_plaintext_mode */
+    uint8_t types;         /* enum ec_types */
+    uint8_t touched;       /* the map `touched` is kept */
+    uint8_t attach_cookie; /* bpf_get_attach_cookie() is there */
+    uint8_t pad[3];
 };
-_Static_assert(sizeof(struct ec_bpf_config) == 24, "abi");
+_Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
 
 /* Memory-mapped, shared: how user space asks to be woken (see ring.h). */
 struct ec_wake {
     uint32_t on_any;  /* set by the reader before it sleeps idle: the next record wakes it */
     uint32_t on_fill; /* set by the reader before it sleeps batching: wake_bytes wakes it */
 };
+
+/* Stands in a uprobe program where its cookie is copied over it, on kernels that give none (cookie.bpf.h). */
+#define EC_COOKIE_MAGIC 0x654370436f6f6b65
 
 /*
  * Attach cookie of the ssl_log_secret probe: which library it is (1 … 32767); which registers hold its four

@@ -9,6 +9,7 @@
  *
  * Where the goroutine's stack has to grow, the entry is run twice: user space drops secrets that it knows.
  */
+#include "cookie.bpf.h"
 #include "plaintext.bpf.h"
 #include "secret.bpf.h"
 
@@ -86,7 +87,7 @@ static __always_inline void go_connection_has_secret(struct pt_regs *ctx)
 
 static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx), words[WORDS] = {};
+    uint64_t cookie = attach_cookie(ctx), words[WORDS] = {};
     bool resume = EC_GO_COOKIE_RESUME(cookie), is_whole;
     struct ec_secret_event *event;
     struct go_secret secret;

@@ -23,6 +23,15 @@ struct ec_socket {
     uint32_t pad;
 };
 
+/* The last user by the address of a struct sock, where tracing programs can't write socket storage
+ * (owner-kprobe.bpf.c). Room for more is made before the load, where it is used. */
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1);
+    __type(key, uint64_t);
+    __type(value, struct ec_socket);
+} touched SEC(".maps");
+
 EC_SHARED struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 1 << 26);

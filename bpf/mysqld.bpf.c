@@ -3,6 +3,7 @@
  * MariaDB. A thread works on one command at a time, also with a pool of threads, so what belongs together is joined by
  * thread. The cookie of the probe at the end is the number of the program's layout.
  */
+#include "cookie.bpf.h"
 #include "statement.bpf.h"
 
 /* enum_server_command; they are the client protocol's numbers */
@@ -158,7 +159,7 @@ int ec_mysqld_end(struct pt_regs *ctx)
     uint64_t key = bpf_get_current_pid_tgid();
     struct running *running = bpf_map_lookup_elem(&mysqld_running, &key);
     const char *thd = (const char *)PT_REGS_PARM1(ctx);
-    uint32_t number = (uint32_t)bpf_get_attach_cookie(ctx);
+    uint32_t number = (uint32_t)attach_cookie(ctx);
     const struct ec_mysqld_layout *layout = bpf_map_lookup_elem(&mysqld_layouts, &number);
     struct lex_string query = {};
 

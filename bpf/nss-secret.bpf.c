@@ -4,6 +4,7 @@
  * record keys of it, within one thread and one after the other; so each thread's latest value of a key object is kept,
  * and belongs to the key in question if the object's handle is that key's.
  */
+#include "cookie.bpf.h"
 #include "secret.bpf.h"
 
 /* PKCS #11 v3.0, 4.1 and 6.4 */
@@ -149,7 +150,7 @@ static __always_inline void take_derive(struct pt_regs *ctx, uint64_t cookie, bo
 
 static __always_inline int nss_secret(struct pt_regs *ctx, bool sleepable)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx);
+    uint64_t cookie = attach_cookie(ctx);
 
     if (!secret_is_wanted())
         return 0;

@@ -9,47 +9,14 @@
  * of the functions that send and receive), and one pass of a task_file iterator over the sockets that are older than
  * the capture.
  */
-#include "maps.bpf.h"
+#include "owner.bpf.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include <stdbool.h>
 
 static __always_inline bool is_inet(unsigned short family)
 {
     return family == EC_AF_INET || family == EC_AF_INET6;
-}
-
-static __always_inline void owner_send(const struct ec_socket *entry)
-{
-    struct ec_owner_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-
-    if (!event) {
-        counter_add(EC_DROP_OWNER_RING_FULL, 1);
-        return;
-    }
-    event->record.type = EC_RECORD_OWNER;
-    event->record.flags = 0;
-    event->record.size = sizeof(*event);
-    event->record.time = bpf_ktime_get_boot_ns();
-    event->record.pid = entry->owner.pid;
-    event->record.tid = entry->owner.tid;
-    event->cookie = entry->cookie;
-    event->owner = entry->owner;
-    /* Nobody waits for an owner alone; a ring that fills up is another matter. */
-    bpf_ringbuf_submit(event, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > EC_EVENTS_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP
-                                                                                                   : BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline void owner_set(struct ec_socket *entry, struct task_struct *task, uint32_t uid, uint64_t cookie)
-{
-    entry->owner.pid = BPF_CORE_READ(task, tgid);
-    entry->owner.tid = BPF_CORE_READ(task, pid);
-    entry->owner.uid = uid;
-    BPF_CORE_READ_STR_INTO(&entry->owner.comm, task, group_leader, comm);
-    entry->cookie = cookie;
-    entry->owner.flags = EC_OWNER_KNOWN | filter_match(entry->owner.pid, uid);
-    owner_send(entry);
 }
 
 /* The current task uses `entry`. Writes only what changed: this runs at every send and receive, and the programs of
@@ -67,7 +34,9 @@ static __always_inline bool owner_is_current(struct ec_socket *entry, uint64_t c
 
 static __always_inline void owner_set_current(struct ec_socket *entry, uint64_t cookie)
 {
-    owner_set(entry, (struct task_struct *)bpf_get_current_task(), (uint32_t)bpf_get_current_uid_gid(), cookie);
+    owner_fill_current(&entry->owner);
+    entry->cookie = cookie;
+    owner_send(entry);
 }
 
 static __always_inline void socket_touch(struct sock *sk)
@@ -139,6 +108,17 @@ int ec_owner_create(struct bpf_sock *sk)
     if (entry)
         owner_set_current(entry, bpf_get_socket_cookie(sk));
     return 1; /* allow */
+}
+
+static __always_inline void owner_set(struct ec_socket *entry, struct task_struct *task, uint32_t uid, uint64_t cookie)
+{
+    entry->owner.pid = BPF_CORE_READ(task, tgid);
+    entry->owner.tid = BPF_CORE_READ(task, pid);
+    entry->owner.uid = uid;
+    BPF_CORE_READ_STR_INTO(&entry->owner.comm, task, group_leader, comm);
+    entry->cookie = cookie;
+    entry->owner.flags = EC_OWNER_KNOWN | filter_match(entry->owner.pid, uid);
+    owner_send(entry);
 }
 
 SEC("iter/task_file")

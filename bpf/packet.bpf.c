@@ -12,7 +12,7 @@
  * would waste the ring. One bpf_skb_load_bytes() copies a whole packet, linear or not.
  */
 #include "filter.bpf.h"
-#include "maps.bpf.h"
+#include "owner.bpf.h"
 
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
@@ -171,6 +171,35 @@ static __noinline int parse_transport(struct __sk_buff *skb, enum link link, str
     return start.ip.version_ihl >> 4 == 6 ? parse_ipv6(skb, offset, transport) : 0;
 }
 
+/* To make a number of a pointer: the verifier lets it be stored in a map only, and only for CAP_PERFMON. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, uint32_t);
+    __type(value, uint64_t);
+} scratch SEC(".maps");
+
+static __always_inline struct ec_socket *touched_find(struct bpf_sock *sk)
+{
+    uint32_t zero = 0;
+    volatile uint64_t *slot = bpf_map_lookup_elem(&scratch, &zero);
+    uint64_t key;
+
+    if (!slot)
+        return NULL;
+    *slot = (uint64_t)sk;
+    key = *slot;
+    return bpf_map_lookup_elem(&touched, &key);
+}
+
+/* Who used the socket last; NULL: nobody is known. */
+static __always_inline struct ec_socket *socket_find(struct bpf_sock *sk)
+{
+    struct ec_socket *entry = config.touched ? touched_find(sk) : NULL;
+
+    return entry ? entry : bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
 static __always_inline void end_set(struct end end, const struct ec_socket *entry)
 {
     *end.owner = entry->owner;
@@ -188,7 +217,12 @@ static __always_inline void find_sender(struct __sk_buff *skb, struct end end)
     full = bpf_sk_fullsock(sk);
     if (!full)
         full = bpf_get_listener_sock(sk);
-    entry = full ? bpf_sk_storage_get(&sockets, full, NULL, 0) : NULL;
+    entry = full ? socket_find(full) : NULL;
+    /* A touched socket has no cookie yet; for what comes after its end, user space has to know it. */
+    if (entry && config.touched && !entry->cookie && full == sk) {
+        entry->cookie = bpf_get_socket_cookie(skb);
+        owner_send(entry);
+    }
     if (entry)
         end_set(end, entry);
     else
@@ -208,10 +242,10 @@ static __always_inline void find_tcp_socket(struct __sk_buff *skb, struct transp
     if (!full)
         full = bpf_get_listener_sock(sk);
     if (full)
-        entry = bpf_sk_storage_get(&sockets, full, NULL, 0);
+        entry = socket_find(full);
     if (entry) {
         end_set(end, entry);
-    } else {
+    } else if (config.types == EC_TYPES_KERNEL) {
         timewait = (struct tcp_timewait_sock___ec *)bpf_skc_to_tcp_timewait_sock(sk);
         /* volatile: else clang merges this load with end_set()'s, and the verifier wants one pointer type. */
         if (timewait)
@@ -227,7 +261,7 @@ static __always_inline void find_udp_socket(struct __sk_buff *skb, struct transp
 
     if (!sk)
         return;
-    entry = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+    entry = socket_find(sk);
     if (entry)
         end_set(end, entry);
     bpf_sk_release(sk);

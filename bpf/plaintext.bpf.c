@@ -17,6 +17,7 @@
  */
 #include "plaintext.bpf.h"
 
+#include "cookie.bpf.h"
 #include "message.bpf.h"
 #include "secret.bpf.h"
 
@@ -423,8 +424,7 @@ SEC("uprobe")
 int ec_plaintext_enter(struct pt_regs *ctx)
 {
     uint64_t third = PT_REGS_PARM3(ctx), fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
-    struct call call = {
-        .cookie = bpf_get_attach_cookie(ctx), .object = PT_REGS_PARM1(ctx), .buffer = PT_REGS_PARM2(ctx)};
+    struct call call = {.cookie = attach_cookie(ctx), .object = PT_REGS_PARM1(ctx), .buffer = PT_REGS_PARM2(ctx)};
     uint32_t length = EC_PLAINTEXT_COOKIE_LENGTH(call.cookie);
     struct place place;
 
@@ -495,7 +495,7 @@ static __always_inline void go_handshake_note(const struct place *place, uint64_
 
 static __always_inline int go_enter(struct pt_regs *ctx, bool sleepable)
 {
-    struct call call = {.cookie = bpf_get_attach_cookie(ctx), .object = GO_WORD_0(ctx), .buffer = GO_WORD_1(ctx)};
+    struct call call = {.cookie = attach_cookie(ctx), .object = GO_WORD_0(ctx), .buffer = GO_WORD_1(ctx)};
     struct go_stack stack;
     struct place place;
 

@@ -4,6 +4,7 @@
  * StringInfoData (lib/stringinfo.h) and QueryCompletion (tcop/cmdtag.h), which extensions are compiled against and
  * which did not change in these versions. A backend is a process and serves one connection.
  */
+#include "cookie.bpf.h"
 #include "statement.bpf.h"
 
 struct string_info {
@@ -24,7 +25,7 @@ int ec_postgres_activity(struct pt_regs *ctx)
 {
     const char *text = (const char *)PT_REGS_PARM2(ctx);
 
-    if ((uint32_t)PT_REGS_PARM1(ctx) == (uint32_t)bpf_get_attach_cookie(ctx) && text && statement_is_wanted())
+    if ((uint32_t)PT_REGS_PARM1(ctx) == (uint32_t)attach_cookie(ctx) && text && statement_is_wanted())
         statement_put_text(text, 0);
     return 0;
 }

@@ -4,6 +4,7 @@
  * cookie tells which registers hold the arguments there.
  */
 #include "secret.bpf.h"
+#include "cookie.bpf.h"
 #include "plaintext.bpf.h"
 
 static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uint8_t *ssl, uint64_t cookie,
@@ -19,7 +20,7 @@ static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uin
 
 static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx), len = read_argument(ctx, cookie, 3);
+    uint64_t cookie = attach_cookie(ctx), len = read_argument(ctx, cookie, 3);
     struct ec_secret_event *event;
     bool is_whole;
 

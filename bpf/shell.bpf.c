@@ -16,6 +16,7 @@
  * Variables lie at fixed distances from the probed instruction, which the attach cookie carries. All that is read has
  * just been written by the program: nothing has to be faulted in.
  */
+#include "cookie.bpf.h"
 #include "message.bpf.h"
 
 #include <linux/ptrace.h>
@@ -185,7 +186,7 @@ int ec_shell_done(struct pt_regs *ctx)
 {
     int32_t status = 0;
 
-    if (read_variable(ctx, EC_SHELL_COOKIE_FIRST(bpf_get_attach_cookie(ctx)), &status, sizeof(status)))
+    if (read_variable(ctx, EC_SHELL_COOKIE_FIRST(attach_cookie(ctx)), &status, sizeof(status)))
         take_done(status);
     return 0;
 }
@@ -203,7 +204,7 @@ static __always_inline bool is_executing(struct pt_regs *ctx, uint64_t cookie)
 SEC("uprobe")
 int ec_bash_prompt(struct pt_regs *ctx)
 {
-    if (!is_executing(ctx, bpf_get_attach_cookie(ctx)))
+    if (!is_executing(ctx, attach_cookie(ctx)))
         take_prompt();
     return 0;
 }
@@ -211,7 +212,7 @@ int ec_bash_prompt(struct pt_regs *ctx)
 SEC("uprobe")
 int ec_bash_line(struct pt_regs *ctx)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx);
+    uint64_t cookie = attach_cookie(ctx);
     struct line_source source = {.text = (const char *)PT_REGS_RC(ctx), .shell = EC_SHELL_BASH};
 
     if (!source.text || is_executing(ctx, cookie))
@@ -261,7 +262,7 @@ int ec_zsh_line(struct pt_regs *ctx)
     }
     if (!source.text)
         return 0;
-    read_variable(ctx, EC_SHELL_COOKIE_FIRST(bpf_get_attach_cookie(ctx)), &source.cwd, sizeof(source.cwd));
+    read_variable(ctx, EC_SHELL_COOKIE_FIRST(attach_cookie(ctx)), &source.cwd, sizeof(source.cwd));
     take_line(&source);
     return 0;
 }

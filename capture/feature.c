@@ -3,6 +3,7 @@
 
 #include "cgroup.h"
 #include "libbpf-log.h"
+#include "uprobe.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -19,13 +20,14 @@
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h: newer than the headers of some systems that we are built on. */
-enum { TCX_INGRESS = 46, TRACE_UPROBE_MULTI = 48 };
+enum { TCX_INGRESS = 46 };
 /* No interface has it: dev_new_index() counts up from 1. */
 enum { NO_IFINDEX = INT_MAX };
 
 struct ec_features {
     struct btf *btf; /* the kernel's; NULL: none, or not read yet */
-    uint32_t known;  /* bits of enum ec_feature */
+    char *btf_file;
+    uint32_t known; /* bits of enum ec_feature */
     uint32_t present;
 };
 
@@ -93,6 +95,16 @@ static bool probe_btf(ec_features *features)
 {
     features->btf = btf__load_vmlinux_btf();
     return features->btf != NULL;
+}
+
+/* btf__parse() takes both a raw file and one in an ELF section. */
+static bool probe_btf_file(ec_features *features)
+{
+    struct btf *types = features->btf_file ? btf__parse(features->btf_file, NULL) : NULL;
+    bool present = types && btf__find_by_name_kind(types, "task_struct", BTF_KIND_STRUCT) > 0;
+
+    btf__free(types);
+    return present;
 }
 
 static bool probe_read_kernel(ec_features *features)
@@ -206,32 +218,10 @@ static bool probe_fentry(ec_features *features)
     return close_if_open(link);
 }
 
-/* The number of a kind of perf event that has no constant; false: the kernel has none. */
-static bool read_event_type(const char *kind, uint32_t *ret_type)
-{
-    g_autofree char *path = g_strdup_printf("/sys/bus/event_source/devices/%s/type", kind), *text = NULL;
-    guint64 type;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL) ||
-        !g_ascii_string_to_unsigned(g_strchomp(text), 10, 0, UINT32_MAX, &type, NULL))
-        return false;
-    *ret_type = (uint32_t)type;
-    return true;
-}
-
-/* Opened and not enabled. */
-static bool try_probe_event(const char *kind, const char *what)
-{
-    struct perf_event_attr attr = {.size = sizeof(attr), .config1 = (uintptr_t)what, .disabled = 1};
-
-    return read_event_type(kind, &attr.type) &&
-           close_if_open((int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC));
-}
-
 static bool probe_kprobe(ec_features *features)
 {
     (void)features;
-    return try_probe_event("kprobe", "tcp_connect");
+    return close_if_open(ec_uprobe_open_event("kprobe", "tcp_connect", 0, false));
 }
 
 static bool probe_socket_create(ec_features *features)
@@ -247,25 +237,12 @@ static bool probe_cgroup2(ec_features *features)
     return close_if_open(ec_cgroup_open_root());
 }
 
-/* union bpf_attr's part for BPF_LINK_CREATE of a uprobe link, which asks for no more than its program's load did. */
-struct uprobe_multi_attr {
-    uint32_t program, target, type, flags;
-    uint64_t path, offsets, reference_counters, cookies; /* pointers */
-    uint32_t n, multi_flags, pid, pad;
-};
-_Static_assert(sizeof(struct uprobe_multi_attr) == 64, "abi");
-
 /* A kernel that knows these links refuses a directory as no regular file; an older one, the type. */
 static bool probe_uprobe_multi(ec_features *features)
 {
-    const uint64_t offset = 0;
-    int program = load_nothing(BPF_PROG_TYPE_KPROBE, (enum bpf_attach_type)TRACE_UPROBE_MULTI, 0);
-    const struct uprobe_multi_attr attr = {.program = (uint32_t)program,
-                                           .type = TRACE_UPROBE_MULTI,
-                                           .path = (uintptr_t) "/",
-                                           .offsets = (uintptr_t)&offset,
-                                           .n = 1};
-    bool present = program >= 0 && syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)) < 0 && errno == EBADF;
+    const uint64_t zero = 0;
+    int program = load_nothing(BPF_PROG_TYPE_KPROBE, EC_TRACE_UPROBE_MULTI, 0);
+    bool present = program >= 0 && ec_uprobe_attach_link(program, "/", &zero, &zero, 1, false) < 0 && errno == EBADF;
 
     (void)features;
     close_if_open(program);
@@ -275,7 +252,7 @@ static bool probe_uprobe_multi(ec_features *features)
 static bool probe_uprobe_perf(ec_features *features)
 {
     (void)features;
-    return try_probe_event("uprobe", "/proc/self/exe");
+    return close_if_open(ec_uprobe_open_event("uprobe", "/proc/self/exe", 0, false));
 }
 
 static bool probe_attach_cookie(ec_features *features)
@@ -288,6 +265,17 @@ static bool probe_sleepable_uprobe(ec_features *features)
 {
     (void)features;
     return close_if_open(load_nothing(BPF_PROG_TYPE_KPROBE, 0, BPF_F_SLEEPABLE));
+}
+
+/* Of ourselves: a descriptor that is never there. */
+static bool probe_pidfd_getfd(ec_features *features)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    bool present = pidfd >= 0 && syscall(SYS_pidfd_getfd, pidfd, -1, 0) < 0 && errno == EBADF;
+
+    (void)features;
+    close_if_open(pidfd);
+    return present;
 }
 
 static bool probe_mapping_events(ec_features *features)
@@ -312,7 +300,9 @@ const struct ec_feature_info ec_feature_infos[] = {
                         "CONFIG_BPF_SYSCALL=y; if root is refused, a seccomp profile (Docker: --security-opt "
                         "seccomp=unconfined), SELinux (ausearch -m avc) or AppArmor (dmesg) forbids bpf()"},
     [EC_FEATURE_RING_BUFFER] = {"BPF ring buffer", "5.8" /* 457f44363a88 */, "Linux 5.8 or later"},
-    [EC_FEATURE_BTF] = {"the kernel's BTF", "5.4" /* 341dfcf8d78e */, "CONFIG_DEBUG_INFO_BTF=y"},
+    [EC_FEATURE_BTF] = {"the kernel's BTF", "5.4" /* 341dfcf8d78e */,
+                        "CONFIG_DEBUG_INFO_BTF=y, or some of it by --btf FILE (BTFHub has such)"},
+    [EC_FEATURE_BTF_FILE] = {"BTF given by --btf", NULL, "--btf FILE (BTFHub has such)"},
     [EC_FEATURE_READ_KERNEL] = {"reading kernel memory", "5.5" /* 6ae08ae3dea2 */,
                                 "a kernel locked down for integrity at most (lockdown=integrity)"},
     [EC_FEATURE_TCX] = {"TCX links", "6.6" /* e420bed02507 */, "Linux 6.6 or later"},
@@ -336,6 +326,8 @@ const struct ec_feature_info ec_feature_infos[] = {
                                 "CONFIG_UPROBE_EVENTS=y; on Linux 6.16 or later cap_sys_admin too"},
     [EC_FEATURE_ATTACH_COOKIE] = {"cookies of uprobes", "5.15" /* 7adfc6c9b315 */, "Linux 5.15 or later"},
     [EC_FEATURE_SLEEPABLE_UPROBE] = {"uprobes that may sleep", "6.0" /* 8c7dcb84e3b7 */, "Linux 6.0 or later"},
+    [EC_FEATURE_PIDFD_GETFD] = {"borrowing others' descriptors", "5.6" /* 8649c322f75c */,
+                                "Linux 5.6 or later; a seccomp profile may forbid pidfd_getfd()"},
     [EC_FEATURE_MAPPING_EVENTS] = {"perf events of new mappings", "3.16" /* 13d7a2410fa6 */,
                                    "CONFIG_PERF_EVENTS=y; if root is refused, a seccomp profile forbids "
                                    "perf_event_open()"},
@@ -345,6 +337,7 @@ static bool (*const probes[])(ec_features *features) = {
     [EC_FEATURE_BPF] = probe_bpf,
     [EC_FEATURE_RING_BUFFER] = probe_ring_buffer,
     [EC_FEATURE_BTF] = probe_btf,
+    [EC_FEATURE_BTF_FILE] = probe_btf_file,
     [EC_FEATURE_READ_KERNEL] = probe_read_kernel,
     [EC_FEATURE_TCX] = probe_tcx,
     [EC_FEATURE_CLSACT] = probe_clsact,
@@ -359,21 +352,25 @@ static bool (*const probes[])(ec_features *features) = {
     [EC_FEATURE_UPROBE_PERF] = probe_uprobe_perf,
     [EC_FEATURE_ATTACH_COOKIE] = probe_attach_cookie,
     [EC_FEATURE_SLEEPABLE_UPROBE] = probe_sleepable_uprobe,
+    [EC_FEATURE_PIDFD_GETFD] = probe_pidfd_getfd,
     [EC_FEATURE_MAPPING_EVENTS] = probe_mapping_events,
 };
 _Static_assert(G_N_ELEMENTS(ec_feature_infos) == EC_FEATURE_MAX && G_N_ELEMENTS(probes) == EC_FEATURE_MAX,
                "a row per feature");
 _Static_assert(EC_FEATURE_MAX <= 32, "bits of ec_features.known");
 
-ec_features *ec_features_new(void)
+ec_features *ec_features_new(const char *btf_file)
 {
+    ec_features *features = g_new0(ec_features, 1);
+
     ec_libbpf_log_redirect();
-    return g_new0(ec_features, 1);
+    features->btf_file = g_strdup(btf_file);
+    return features;
 }
 
 ec_features *ec_features_new_fixed(uint32_t present)
 {
-    ec_features *features = ec_features_new();
+    ec_features *features = ec_features_new(NULL);
 
     features->known = UINT32_MAX;
     features->present = present;
@@ -385,6 +382,7 @@ void ec_features_free(ec_features *features)
     if (!features)
         return;
     btf__free(features->btf);
+    g_free(features->btf_file);
     g_free(features);
 }
 

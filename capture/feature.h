@@ -12,6 +12,7 @@ enum ec_feature {
     EC_FEATURE_BPF,
     EC_FEATURE_RING_BUFFER,
     EC_FEATURE_BTF,
+    EC_FEATURE_BTF_FILE,
     EC_FEATURE_READ_KERNEL,
     EC_FEATURE_TCX,
     EC_FEATURE_CLSACT,
@@ -26,6 +27,7 @@ enum ec_feature {
     EC_FEATURE_UPROBE_PERF,
     EC_FEATURE_ATTACH_COOKIE,
     EC_FEATURE_SLEEPABLE_UPROBE,
+    EC_FEATURE_PIDFD_GETFD,
     EC_FEATURE_MAPPING_EVENTS,
     EC_FEATURE_MAX,
 };
@@ -40,7 +42,8 @@ extern const struct ec_feature_info ec_feature_infos[EC_FEATURE_MAX];
 
 /* The answers so far. Not to be shared between threads. */
 typedef struct ec_features ec_features;
-ec_features *ec_features_new(void);
+/* `btf_file`: types of this kernel, given by the user; NULL: none. */
+ec_features *ec_features_new(const char *btf_file);
 /* Of another kernel, that has just these (bits of enum ec_feature): nothing is asked. */
 ec_features *ec_features_new_fixed(uint32_t present);
 void ec_features_free(ec_features *features);

@@ -4,38 +4,24 @@
 #include "cgroup.h"
 #include "log.h"
 #include "module.h"
+#include "seed.h"
 #include "session.h"
+#include "uprobe.h"
 #include "way.h"
 
 #include "ecapture.skel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* include/uapi/linux/bpf.h, Linux 6.6 (commit e420bed02507); older headers lack them. */
 enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3 };
-/* Likewise, Linux 6.6 (commits 0b779b61f651, 89ae89f53d20). A uprobe by such a link asks for no more than its program's
- * load did; by perf_event_open it has needed CAP_SYS_ADMIN since 6.16 and the stable releases of July 2025 (commit
- * ba677dbe77af, "perf: Revert to requiring CAP_SYS_ADMIN for uprobes"). */
-enum { TRACE_UPROBE_MULTI = 48, UPROBE_MULTI_RETURN = 1 };
-/* union bpf_attr's part for BPF_LINK_CREATE of one. */
-struct uprobe_multi_attr {
-    uint32_t program, target, type, flags;
-    uint64_t path;    /* const char * */
-    uint64_t offsets; /* const uint64_t *, n of them */
-    uint64_t reference_counters;
-    uint64_t cookies; /* const uint64_t *, n of them */
-    uint32_t n, multi_flags, pid, pad;
-};
-_Static_assert(sizeof(struct uprobe_multi_attr) == 64, "abi");
 /* Our tc filters, where TCX is missing: never another's, so a start sweeps what a kill has left. */
 enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
 
@@ -59,7 +45,7 @@ struct ec_kernel {
     uint32_t n_layouts; /* in the map mysqld_layouts */
     GArray *interfaces; /* struct attached_interface */
     enum ec_way ways[EC_JOB_MAX];
-    bool shells; /* there are modules of SHELL_MODULES */
+    int no_types; /* descriptor of an empty BTF, -1: not needed */
 };
 
 static void link_free(gpointer link)
@@ -91,6 +77,8 @@ void ec_kernel_free(ec_kernel *kernel)
     g_array_unref(kernel->interfaces);
     g_ptr_array_unref(kernel->links);
     ecapture_bpf__destroy(kernel->skeleton);
+    if (kernel->no_types >= 0)
+        close(kernel->no_types);
     g_free(kernel);
 }
 
@@ -110,30 +98,10 @@ static bool load(ec_kernel *kernel, GError **error)
     if (err == EPERM)
         return fail(error, EC_SESSION_ERROR_PRIVILEGE, err, "can't load the eBPF programs",
                     "run as root, or give the program its capabilities with extcap/quickstart");
-    if (access("/sys/kernel/btf/vmlinux", R_OK))
-        return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't load the eBPF programs, the kernel shows no BTF",
-                    "use a kernel built with CONFIG_DEBUG_INFO_BTF=y");
     if (err == ENOMEM)
         return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't load the eBPF programs", "use a smaller --mapsize");
     return fail(error, EC_SESSION_ERROR_KERNEL, err, "the kernel refuses the eBPF programs",
                 "see why with --log-level debug, and report it");
-}
-
-/* A descriptor of the link, or -1 with errno. */
-static int create_uprobe_multi(int program, const char *path, const uint64_t *offsets, const uint64_t *cookies,
-                               size_t n, bool at_return)
-{
-    const struct uprobe_multi_attr attr = {
-        .program = (uint32_t)program,
-        .type = TRACE_UPROBE_MULTI,
-        .path = (uintptr_t)path,
-        .offsets = (uintptr_t)offsets,
-        .cookies = (uintptr_t)cookies,
-        .n = (uint32_t)n,
-        .multi_flags = at_return ? UPROBE_MULTI_RETURN : 0,
-    };
-
-    return (int)syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 }
 
 /* In the kernel if it fits there; else every packet is handed to user space to be filtered. */
@@ -151,8 +119,11 @@ static enum ec_filter_place patch_filters(const struct ec_kernel_config *config,
 }
 
 /* What ecapture_bpf__open() does, but over a copy of the object that the capture filter is patched into. */
-static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
+static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config, const char *types)
 {
+    /* BPF_LOG_STATS (Linux 5.2): the verifier tells what each program cost it. */
+    LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = types,
+                .kernel_log_level = ec_log_shows(EC_LOG_DEBUG) ? 4 : 0);
     struct ecapture_bpf *skeleton = calloc(1, sizeof(*skeleton)); /* ecapture_bpf__destroy() frees it */
     g_autofree void *image = NULL;
     const void *object;
@@ -168,7 +139,7 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     err = ecapture_bpf__create_skeleton(skeleton);
     if (!err) {
         skeleton->skeleton->data = image;
-        err = bpf_object__open_skeleton(skeleton->skeleton, NULL);
+        err = bpf_object__open_skeleton(skeleton->skeleton, &options);
     }
     if (err) {
         ecapture_bpf__destroy(skeleton);
@@ -179,6 +150,11 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config)
     skeleton->rodata->config.filter = (uint8_t)place;
     skeleton->rodata->config.filter_vlan = place != EC_FILTER_NONE && ec_filter_tests_vlan(config->filter_eth);
     return skeleton;
+}
+
+static bool has_way(const ec_kernel *kernel, enum ec_way way)
+{
+    return kernel->ways[ec_way_infos[way].job] == way;
 }
 
 static bool wants_plaintext(const ec_kernel *kernel)
@@ -233,10 +209,18 @@ static struct bpf_program *choose_uprobe_program(const ec_kernel *kernel, enum e
                               kernel->ways[EC_JOB_FAULTS] == EC_WAY_FAULTS_SLEEP && uprobes[uprobe].sleepable);
 }
 
+/* Those of shells read the terminal's name. */
+static bool needs_types(enum ec_uprobe uprobe)
+{
+    return (uprobes[uprobe].modules & SHELL_MODULES) != 0;
+}
+
 static bool wants_uprobe(const ec_kernel *kernel, enum ec_uprobe uprobe, unsigned modules)
 {
     const bool plaintext = uprobe >= EC_UPROBE_PLAINTEXT_ENTER && uprobe <= EC_UPROBE_PLAINTEXT_GO_LEAVE;
 
+    if (needs_types(uprobe) && has_way(kernel, EC_WAY_TYPES_NONE))
+        return false;
     return uprobes[uprobe].modules & modules && (!plaintext || wants_plaintext(kernel));
 }
 
@@ -252,134 +236,159 @@ static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
                 bpf_program__set_autoload(program, program == used && wants_uprobe(kernel, uprobe, modules));
         }
         if (kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS)
-            bpf_program__set_expected_attach_type(used, (enum bpf_attach_type)TRACE_UPROBE_MULTI);
+            bpf_program__set_expected_attach_type(used, EC_TRACE_UPROBE_MULTI);
     }
 }
 
-/* The programs that follow who sends and receives: either those of the tracepoints, or those of the functions. */
-static size_t get_use_programs(ec_kernel *kernel, bool tracepoints, struct bpf_program *ret_programs[static 6])
-{
-    struct ecapture_bpf *skeleton = kernel->skeleton;
+/* Programs that need a way to be chosen; all others are loaded always. */
+static const struct {
+    enum ec_way way;
+    const char *program;
+    const char *function; /* that it is attached to, if not every kernel has it (IPv6 may be left out, or a module) */
+} optional[] = {
+    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_state", NULL},
+    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_send", NULL},
+    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_recv", NULL},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_state", NULL},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_tcp_sendmsg", "tcp_sendmsg"},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_tcp_recvmsg", "tcp_recvmsg"},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_udp_sendmsg", "udp_sendmsg"},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_udp_recvmsg", "udp_recvmsg"},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_udpv6_sendmsg", "udpv6_sendmsg"},
+    {EC_WAY_OWNERS_FENTRY, "ec_owner_udpv6_recvmsg", "udpv6_recvmsg"},
+    {EC_WAY_OWNERS_KPROBES, "ec_touch", NULL},
+    {EC_WAY_OWNERS_KPROBES, "ec_forget", NULL},
+    {EC_WAY_NEW_SOCKETS_CGROUP, "ec_owner_create", NULL},
+    {EC_WAY_OLD_SOCKETS_ITERATOR, "ec_owner_seed", NULL},
+    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_exit", NULL},
+    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_fork", NULL},
+    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exec", NULL},
+    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exit", NULL},
+    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_send", NULL},
+    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_recv", NULL},
+    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_exit", NULL},
+    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_tcp_sendmsg", "tcp_sendmsg"},
+    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_tcp_recvmsg", "tcp_recvmsg"},
+    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_exit", NULL},
+};
 
-    if (tracepoints) {
-        ret_programs[0] = skeleton->progs.ec_owner_send;
-        ret_programs[1] = skeleton->progs.ec_owner_recv;
-        return 2;
-    }
-    ret_programs[0] = skeleton->progs.ec_owner_tcp_sendmsg;
-    ret_programs[1] = skeleton->progs.ec_owner_tcp_recvmsg;
-    ret_programs[2] = skeleton->progs.ec_owner_udp_sendmsg;
-    ret_programs[3] = skeleton->progs.ec_owner_udp_recvmsg;
-    ret_programs[4] = skeleton->progs.ec_owner_udpv6_sendmsg;
-    ret_programs[5] = skeleton->progs.ec_owner_udpv6_recvmsg;
-    return 6;
+/* Of the optional ones. */
+static void drop_programs(struct bpf_object *object, const char *prefix)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
+        if (g_str_has_prefix(optional[i].program, prefix))
+            bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
 }
 
 /* Before the load: programs for what this kernel lacks would fail it. */
-static void choose_owner_programs(ec_kernel *kernel)
+static void choose_programs(ec_kernel *kernel, const struct ec_kernel_config *config)
 {
-    struct bpf_program *unused[6];
-    size_t n;
+    struct bpf_object *object = kernel->skeleton->obj;
 
-    n = get_use_programs(kernel, kernel->ways[EC_JOB_OWNERS] != EC_WAY_OWNERS_TRACEPOINTS, unused);
-    for (size_t i = 0; i < n; i++)
-        bpf_program__set_autoload(unused[i], false);
-    bpf_program__set_autoload(kernel->skeleton->progs.ec_owner_create,
-                              kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP);
+    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
+        bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
+    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
+        if (has_way(kernel, optional[i].way) &&
+            (!optional[i].function || ec_features_has_function(config->features, optional[i].function)))
+            bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), true);
+    if (!config->bpf.follow_forks)
+        bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, false);
+    if (!wants_plaintext(kernel))
+        drop_programs(object, "ec_plaintext_");
+    if (!(config->modules & SHELL_MODULES))
+        drop_programs(object, "ec_shell_e");
 }
 
-/* The programs that follow processes. */
-static size_t get_process_programs(const ec_kernel *kernel, struct bpf_program *ret_programs[static 4])
-{
-    struct ecapture_bpf *skeleton = kernel->skeleton;
-    size_t n = 0;
+/* Room for as many sockets as one machine is likely to use within a short time; others make room. */
+enum { TOUCHED_MAX = 65536 };
 
-    ret_programs[n++] = skeleton->progs.ec_process_exit;
-    if (skeleton->rodata->config.follow_forks)
-        ret_programs[n++] = skeleton->progs.ec_process_fork;
-    if (kernel->shells) {
-        ret_programs[n++] = skeleton->progs.ec_shell_exec;
-        ret_programs[n++] = skeleton->progs.ec_shell_exit;
-    }
-    return n;
+static void choose_settings(ec_kernel *kernel, const struct ec_kernel_config *config)
+{
+    struct ec_bpf_config *settings = (struct ec_bpf_config *)&kernel->skeleton->rodata->config;
+    struct bpf_map *plaintext[] = {kernel->skeleton->maps.connections, kernel->skeleton->maps.go_handshakes,
+                                   kernel->skeleton->maps.calls, kernel->skeleton->maps.insides,
+                                   kernel->skeleton->maps.plaintext_processes};
+
+    settings->types = has_way(kernel, EC_WAY_TYPES_KERNEL) ? EC_TYPES_KERNEL
+                      : has_way(kernel, EC_WAY_TYPES_FILE) ? EC_TYPES_FILE
+                                                           : EC_TYPES_NONE;
+    settings->touched = has_way(kernel, EC_WAY_OWNERS_KPROBES);
+    settings->attach_cookie = !has_way(kernel, EC_WAY_UPROBES_COPIES);
+    for (size_t i = 0; wants_plaintext(kernel) && i < G_N_ELEMENTS(plaintext); i++)
+        bpf_map__set_max_entries(plaintext[i], PLAINTEXT_ENTRIES);
+    if (settings->touched)
+        bpf_map__set_max_entries(kernel->skeleton->maps.touched, TOUCHED_MAX);
+    bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
+    bpf_map__set_max_entries(kernel->skeleton->maps.messages, (uint32_t)config->messages_size);
 }
 
-static void choose_process_programs(ec_kernel *kernel, unsigned modules)
+/* libbpf wants types of the kernel where any program reads a structure of it. Without any, it gets an empty set: what
+ * can't be resolved then stands in code that config.types leaves out. NULL: the kernel's own; free with g_free(). */
+static char *open_types(ec_kernel *kernel, const char *btf_file)
 {
-    struct ecapture_bpf *skeleton = kernel->skeleton;
+    struct btf *empty;
+    const void *data;
+    uint32_t size;
 
-    kernel->shells = (modules & SHELL_MODULES) != 0;
-    bpf_program__set_autoload(skeleton->progs.ec_process_fork, skeleton->rodata->config.follow_forks);
-    bpf_program__set_autoload(skeleton->progs.ec_shell_exec, kernel->shells);
-    bpf_program__set_autoload(skeleton->progs.ec_shell_exit, kernel->shells);
+    if (has_way(kernel, EC_WAY_TYPES_KERNEL))
+        return NULL;
+    if (has_way(kernel, EC_WAY_TYPES_FILE))
+        return g_strdup(btf_file);
+    empty = btf__new_empty();
+    data = empty ? btf__raw_data(empty, &size) : NULL;
+    kernel->no_types = memfd_create("ecapture-no-types", MFD_CLOEXEC);
+    if (data && kernel->no_types >= 0 && write(kernel->no_types, data, size) != (ssize_t)size)
+        ec_log_debug("the empty set of types could not be written: %s", g_strerror(errno));
+    btf__free(empty);
+    return g_strdup_printf("/proc/self/fd/%d", kernel->no_types);
 }
 
-/* The programs that see which socket a connection runs over, and when its process ends. */
-static size_t get_plaintext_programs(ec_kernel *kernel, bool tracepoints, struct bpf_program *ret_programs[static 3])
-{
-    struct ecapture_bpf *skeleton = kernel->skeleton;
-
-    ret_programs[0] = tracepoints ? skeleton->progs.ec_plaintext_send : skeleton->progs.ec_plaintext_tcp_sendmsg;
-    ret_programs[1] = tracepoints ? skeleton->progs.ec_plaintext_recv : skeleton->progs.ec_plaintext_tcp_recvmsg;
-    ret_programs[2] = skeleton->progs.ec_plaintext_exit;
-    return 3;
-}
-
-/* Before the load. */
-static void choose_plaintext_programs(ec_kernel *kernel)
-{
-    struct ecapture_bpf *skeleton = kernel->skeleton;
-    struct bpf_map *maps[] = {skeleton->maps.connections, skeleton->maps.go_handshakes, skeleton->maps.calls,
-                              skeleton->maps.insides, skeleton->maps.plaintext_processes};
-    const bool used = kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS;
-    struct bpf_program *programs[3];
-
-    for (int tracepoints = 0; tracepoints < 2; tracepoints++) {
-        size_t n = get_plaintext_programs(kernel, tracepoints, programs);
-
-        for (size_t i = 0; i + 1 < n; i++)
-            bpf_program__set_autoload(programs[i], wants_plaintext(kernel) && tracepoints == used);
-    }
-    bpf_program__set_autoload(skeleton->progs.ec_plaintext_exit, wants_plaintext(kernel));
-    for (size_t i = 0; wants_plaintext(kernel) && i < G_N_ELEMENTS(maps); i++)
-        bpf_map__set_max_entries(maps[i], PLAINTEXT_ENTRIES);
-}
-
-static bool choose_ways(ec_kernel *kernel, ec_features *features, GError **error)
+static bool choose_ways(ec_kernel *kernel, const struct ec_kernel_config *config, GError **error)
 {
     for (enum ec_job job = 0; job < EC_JOB_MAX; job++) {
-        kernel->ways[job] = ec_way_choose(features, job);
+        kernel->ways[job] = ec_way_choose(config->features, job);
         if (kernel->ways[job] != EC_WAY_MAX)
             continue;
-        g_autofree char *missing = ec_way_describe_missing(features, ec_job_get_best_way(job));
+        g_autofree char *missing = ec_way_describe_missing(config->features, ec_job_get_best_way(job));
 
         g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL, "this kernel has no way for %s; missing %s",
                     ec_job_get_name(job), missing);
         return false;
     }
-    return true;
+    if (has_way(kernel, EC_WAY_PLAINTEXT_NONE) && config->bpf.plaintext != EC_PLAINTEXT_NONE) {
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL,
+                    "not supported on this kernel: plaintext, leave out --plaintext; \"ecapture doctor\" says what is "
+                    "missing");
+        return false;
+    }
+    if (!has_way(kernel, EC_WAY_OWNERS_NONE) || !(config->bpf.filter_pid || config->bpf.filter_uid))
+        return true;
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL,
+                "this kernel doesn't tell whose a packet is: leave out --pid, --uid and a command, and see "
+                "\"ecapture doctor\"");
+    return false;
 }
 
 ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
 {
     g_autoptr(ec_kernel) kernel = g_new0(ec_kernel, 1);
+    g_autofree char *types = NULL;
 
+    kernel->no_types = -1;
     kernel->links = g_ptr_array_new_with_free_func(link_free);
     kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(int));
     kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct attached_interface));
-    kernel->skeleton = open_skeleton(config);
+    if (!choose_ways(kernel, config, error))
+        return NULL;
+    types = open_types(kernel, config->btf_file);
+    kernel->skeleton = open_skeleton(config, types);
     if (!kernel->skeleton) {
         fail(error, EC_SESSION_ERROR_KERNEL, errno, "can't open the eBPF programs", "report it");
         return NULL;
     }
-    bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
-    bpf_map__set_max_entries(kernel->skeleton->maps.messages, (uint32_t)config->messages_size);
-    if (!choose_ways(kernel, config->features, error))
-        return NULL;
+    choose_settings(kernel, config);
     choose_uprobe_programs(kernel, config->modules);
-    choose_owner_programs(kernel);
-    choose_plaintext_programs(kernel);
-    choose_process_programs(kernel, config->modules);
+    choose_programs(kernel, config);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -438,41 +447,92 @@ static bool seed_owners(ec_kernel *kernel, GError **error)
                 "needs Linux 5.11 or newer");
 }
 
-static bool attach_programs(ec_kernel *kernel, struct bpf_program *const *programs, size_t n, GError **error)
+/* Functions that a process calls on a socket that it uses, their first argument. IPv6 may be missing. */
+static const char *const touching[] = {"tcp_connect", "inet_csk_listen_start", "tcp_sendmsg",   "tcp_recvmsg",
+                                       "udp_sendmsg", "udp_recvmsg",           "udpv6_sendmsg", "udpv6_recvmsg"};
+
+static bool attach_kprobes(ec_kernel *kernel, GError **error)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!attach_tracing(kernel, programs[i], error))
+    struct ecapture_bpf *skeleton = kernel->skeleton;
+    size_t attached = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(touching); i++)
+        attached += keep_link(kernel, bpf_program__attach_kprobe(skeleton->progs.ec_touch, false, touching[i]));
+    if (attached > 0 &&
+        keep_link(kernel, bpf_program__attach_kprobe(skeleton->progs.ec_forget, false, "inet_sock_destruct")))
+        return true;
+    return fail(error, EC_SESSION_ERROR_KERNEL, errno, "can't attach kprobes",
+                "this kernel lacks what names the process of a packet; see \"ecapture doctor\"");
+}
+
+static bool accepts_process(uint32_t pid, uint32_t uid, void *data)
+{
+    const ec_kernel *kernel = data;
+    const struct ec_bpf_config *config = (const struct ec_bpf_config *)&kernel->skeleton->rodata->config;
+    uint8_t value;
+
+    if (config->filter_pid &&
+        bpf_map__lookup_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), &value, sizeof(value), 0))
+        return false;
+    return !config->filter_uid || uid == config->uid;
+}
+
+/* Of the tracing programs that are loaded those of this name, each where it says itself. */
+static bool attach_tracing_programs(ec_kernel *kernel, const char *prefix, GError **error)
+{
+    struct bpf_program *program;
+
+    bpf_object__for_each_program(program, kernel->skeleton->obj)
+    {
+        if (bpf_program__autoload(program) && bpf_program__type(program) == BPF_PROG_TYPE_TRACING &&
+            bpf_program__expected_attach_type(program) != BPF_TRACE_ITER &&
+            g_str_has_prefix(bpf_program__name(program), prefix) && !attach_tracing(kernel, program, error))
             return false;
+    }
     return true;
 }
 
 bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error)
 {
-    struct bpf_program *programs[3];
-    size_t n = get_plaintext_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, programs);
-
-    return attach_programs(kernel, programs, n, error);
+    return attach_tracing_programs(kernel, "ec_plaintext_", error);
 }
 
 bool ec_kernel_attach_processes(ec_kernel *kernel, GError **error)
 {
-    struct bpf_program *programs[4];
-    size_t n = get_process_programs(kernel, programs);
-
-    return attach_programs(kernel, programs, n, error);
+    return attach_tracing_programs(kernel, "ec_process_", error) && attach_tracing_programs(kernel, "ec_shell_", error);
 }
 
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
 {
-    struct ecapture_bpf *skeleton = kernel->skeleton;
-    struct bpf_program *uses[6];
-    size_t n = get_use_programs(kernel, kernel->ways[EC_JOB_OWNERS] == EC_WAY_OWNERS_TRACEPOINTS, uses);
-
-    if (!attach_tracing(kernel, skeleton->progs.ec_owner_state, error) || !attach_programs(kernel, uses, n, error))
+    if (!attach_tracing_programs(kernel, "ec_owner_", error))
         return false;
-    if (kernel->ways[EC_JOB_NEW_SOCKETS] == EC_WAY_NEW_SOCKETS_CGROUP)
+    if (has_way(kernel, EC_WAY_OWNERS_KPROBES) && !attach_kprobes(kernel, error))
+        return false;
+    if (has_way(kernel, EC_WAY_NEW_SOCKETS_CGROUP))
         attach_cgroup(kernel);
-    return seed_owners(kernel, error);
+    if (has_way(kernel, EC_WAY_OLD_SOCKETS_ITERATOR))
+        return seed_owners(kernel, error);
+    if (has_way(kernel, EC_WAY_OLD_SOCKETS_BORROW))
+        ec_log_debug("%u sockets from before",
+                     ec_seed_sockets(bpf_map__fd(kernel->skeleton->maps.sockets), accepts_process, kernel));
+    return true;
+}
+
+void ec_kernel_take_fork(ec_kernel *kernel, uint32_t pid, uint32_t parent)
+{
+    struct bpf_map *pids = kernel->skeleton->maps.pids;
+    uint8_t one;
+
+    if (!has_way(kernel, EC_WAY_PROCESSES_EVENTS) || pid == parent || !kernel->skeleton->rodata->config.follow_forks)
+        return;
+    if (bpf_map__lookup_elem(pids, &parent, sizeof(parent), &one, sizeof(one), 0) == 0)
+        bpf_map__update_elem(pids, &pid, sizeof(pid), &one, sizeof(one), BPF_ANY);
+}
+
+void ec_kernel_take_exit(ec_kernel *kernel, uint32_t pid)
+{
+    if (has_way(kernel, EC_WAY_PROCESSES_EVENTS))
+        bpf_map__delete_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), 0);
 }
 
 static void describe_tc(const struct attached_interface *interface, enum direction direction,
@@ -527,7 +587,7 @@ static int attach_tcx(struct attached_interface *interface, const struct bpf_pro
 static int attach_tc(const ec_kernel *kernel, struct attached_interface *interface, const struct bpf_program *program,
                      enum direction direction)
 {
-    if (kernel->ways[EC_JOB_PACKETS] == EC_WAY_PACKETS_TCX)
+    if (has_way(kernel, EC_WAY_PACKETS_TCX))
         return attach_tcx(interface, program, direction);
     return attach_clsact(interface, program, direction);
 }
@@ -588,8 +648,8 @@ static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe up
     }
     if (n == 0)
         return true;
-    fd = create_uprobe_multi(bpf_program__fd(choose_uprobe_program(kernel, uprobe)), path, offsets, cookies, n,
-                             at_return);
+    fd = ec_uprobe_attach_link(bpf_program__fd(choose_uprobe_program(kernel, uprobe)), path, offsets, cookies, n,
+                               at_return);
     if (fd >= 0)
         g_array_append_val(kernel->uprobes, fd);
     return fd >= 0;
@@ -599,26 +659,35 @@ static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe up
 static bool attach_singly(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
                           const struct ec_probe *probes, size_t n_probes)
 {
-    struct bpf_program *program = choose_uprobe_program(kernel, uprobe);
+    const struct bpf_program *program = choose_uprobe_program(kernel, uprobe);
 
     for (size_t i = 0; i < n_probes; i++) {
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = probes[i].cookie, .retprobe = at_return);
+        int fd;
 
-        if (probes[i].uprobe == uprobe && probes[i].at_return == at_return &&
-            !keep_link(kernel, bpf_program__attach_uprobe_opts(program, -1, path, probes[i].offset, &options)))
+        if (probes[i].uprobe != uprobe || probes[i].at_return != at_return)
+            continue;
+        fd = has_way(kernel, EC_WAY_UPROBES_EVENTS) ? ec_uprobe_attach_event(bpf_program__fd(program), path, &probes[i])
+                                                    : ec_uprobe_attach_copy(program, path, &probes[i]);
+        if (fd < 0)
             return false;
+        g_array_append_val(kernel->uprobes, fd);
     }
     return true;
 }
 
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error)
 {
-    const bool links = kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS;
+    const bool links = has_way(kernel, EC_WAY_UPROBES_LINKS);
     char path[32];
 
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     /* The last first: what waits for a call's return must be there before what sees its beginning. */
+    if (n_probes > 0 && needs_types(probes[0].uprobe) && has_way(kernel, EC_WAY_TYPES_NONE)) {
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY,
+                    "shells can't be hooked on a kernel without BTF: give its types by --btf");
+        return false;
+    }
     for (enum ec_uprobe uprobe = EC_UPROBE_MAX; uprobe-- > 0;)
         for (int at_return = 1; at_return >= 0; at_return--)
             if (!(links ? attach_linked : attach_singly)(kernel, path, uprobe, at_return, probes, n_probes))

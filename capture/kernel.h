@@ -22,6 +22,7 @@ struct ec_kernel_config {
     size_t messages_size;        /* likewise, of the ring `messages` */
     const ec_filter *filter_eth; /* borrowed for ec_kernel_new(); NULL: none */
     const ec_filter *filter_ip;
+    const char *btf_file;  /* borrowed likewise; NULL: none */
     ec_features *features; /* borrowed for ec_kernel_new() */
 };
 
@@ -37,6 +38,9 @@ bool ec_kernel_attach_processes(ec_kernel *kernel, GError **error);
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
 /* Attaches what sees the sockets that plaintext runs over. Only if config.bpf.plaintext says so. */
 bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error);
+/* What the kernel's programs do themselves where they can: a child joins the pid filter, the dead leave it. */
+void ec_kernel_take_fork(ec_kernel *kernel, uint32_t pid, uint32_t parent);
+void ec_kernel_take_exit(ec_kernel *kernel, uint32_t pid);
 /* `linktype`: enum ec_linktype. */
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
 /* The interface has gone, or is no longer wanted. */

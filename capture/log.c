@@ -50,13 +50,18 @@ void ec_log_close(void)
     logger.fd = STDERR_FILENO;
 }
 
+bool ec_log_shows(enum ec_log_level level)
+{
+    return level <= logger.level;
+}
+
 void ec_log(enum ec_log_level level, const char *format, ...)
 {
     char line[1024];
     va_list args;
     size_t used;
 
-    if (level > logger.level)
+    if (!ec_log_shows(level))
         return;
     used = (size_t)g_snprintf(line, sizeof(line), "ecapture: %s%s", level == EC_LOG_ERROR ? "" : level_names[level],
                               level == EC_LOG_ERROR ? "" : ": ");

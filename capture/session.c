@@ -107,6 +107,7 @@ void ec_session_free(ec_session *session)
         g_strfreev((char **)session->config.paths[i]);
     g_free(session->ring_drops);
     g_free((char *)session->config.filter);
+    g_free((char *)session->config.btf_file);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
 }
@@ -120,6 +121,7 @@ static void copy_config(ec_session *session, const struct ec_session_config *con
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         copy->paths[i] = (const char *const *)g_strdupv((char **)config->paths[i]);
     copy->filter = config->filter && *config->filter ? g_strdup(config->filter) : NULL;
+    copy->btf_file = g_strdup(config->btf_file);
     copy->pids = g_memdup2(config->pids, config->n_pids * sizeof(*config->pids));
     copy->ring_size = (size_t)sysconf(_SC_PAGESIZE);
     while (copy->ring_size < config->ring_size)
@@ -181,7 +183,7 @@ static size_t get_messages_size(const ec_session *session)
 static bool load_kernel(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
-    g_autoptr(ec_features) features = ec_features_new();
+    g_autoptr(ec_features) features = ec_features_new(config->btf_file);
     struct ec_kernel_config kernel = {
         .bpf = {.snaplen = config->snaplen,
                 .wake_bytes = (uint32_t)(config->ring_size / 8),
@@ -197,6 +199,7 @@ static bool load_kernel(ec_session *session, GError **error)
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
         .features = features,
+        .btf_file = config->btf_file,
     };
 
     ec_diagnosis_log(features);

@@ -115,7 +115,7 @@ int ec_doctor_run(int n_args, char *const *args)
         return 2;
     }
     uname(&host);
-    features = ec_features_new();
+    features = ec_features_new(NULL);
     findings = ec_diagnosis_new(features);
     probed = findings->len > 1;
     if (json)

@@ -4,8 +4,43 @@
  * arguments must be tolerated that nobody knows yet, and every refusal says what to give instead.
  */
 #include "option.h"
+#include "session.h"
 
 #include <string.h>
+
+struct ec_options *ec_options_new(void)
+{
+    struct ec_options *options = g_new0(struct ec_options, 1);
+
+    options->modules = (1u << EC_MODULE_MAX) - 1;
+    options->pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        options->paths[i] = g_ptr_array_new_with_free_func(g_free);
+    options->interfaces = g_ptr_array_new_with_free_func(g_free);
+    options->snaplen = EC_DEFAULT_SNAPLEN;
+    options->ring_size = EC_DEFAULT_RING_SIZE;
+    options->hold_ms = EC_DEFAULT_HOLD_MS;
+    options->comments = true;
+    options->log_level = EC_LOG_WARNING;
+    return options;
+}
+
+void ec_options_free(struct ec_options *options)
+{
+    if (!options)
+        return;
+    g_array_unref(options->pids);
+    for (size_t i = 0; i < EC_MODULE_MAX; i++)
+        g_ptr_array_unref(options->paths[i]);
+    g_free(options->btf_file);
+    g_ptr_array_unref(options->interfaces);
+    g_free(options->pcapfile);
+    g_free(options->keylogfile);
+    g_free(options->log_file);
+    g_free(options->filter);
+    g_strfreev(options->command);
+    g_free(options);
+}
 
 static bool equal_without_dashes(const char *a, const char *b)
 {

@@ -190,6 +190,11 @@ static bool replace(char **string, const struct ec_option *option, const char *v
     return true;
 }
 
+static bool set_btf(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return replace(&options->btf_file, option, value, error);
+}
+
 static bool set_pcapfile(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
     return replace(&options->pcapfile, option, value, error);
@@ -479,6 +484,18 @@ const struct ec_option ec_option_table[] = {
          .placeholder = "found by itself",
          .module = EC_MODULE_POSTGRES,
          .set = set_path},
+    [EC_OPTION_BTF] = {.id = EC_OPTION_BTF,
+                       .name = "btf",
+                       .type = EC_OPTION_TYPE_FILE,
+                       .fronts = BOTH,
+                       .group = EC_GROUP_TARGET,
+                       .value_name = "FILE",
+                       .display = "Kernel's types (BTF)",
+                       .tooltip = "Where this kernel has no BTF: a file with its types, as BTFHub has them; without "
+                                  "it processes go by their threads' names",
+                       .expect = "the path of a BTF file for this kernel",
+                       .placeholder = "the kernel's own",
+                       .set = set_btf},
     [EC_OPTION_INTERFACE] = {.id = EC_OPTION_INTERFACE,
                              .name = "interface",
                              .letter = 'i',
@@ -763,36 +780,3 @@ const struct ec_option ec_option_table[] = {
                            .set = set_version},
 };
 _Static_assert(G_N_ELEMENTS(ec_option_table) == EC_OPTION_MAX, "a row per option");
-
-struct ec_options *ec_options_new(void)
-{
-    struct ec_options *options = g_new0(struct ec_options, 1);
-
-    options->modules = (1u << EC_MODULE_MAX) - 1;
-    options->pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    for (size_t i = 0; i < EC_MODULE_MAX; i++)
-        options->paths[i] = g_ptr_array_new_with_free_func(g_free);
-    options->interfaces = g_ptr_array_new_with_free_func(g_free);
-    options->snaplen = EC_DEFAULT_SNAPLEN;
-    options->ring_size = EC_DEFAULT_RING_SIZE;
-    options->hold_ms = EC_DEFAULT_HOLD_MS;
-    options->comments = true;
-    options->log_level = EC_LOG_WARNING;
-    return options;
-}
-
-void ec_options_free(struct ec_options *options)
-{
-    if (!options)
-        return;
-    g_array_unref(options->pids);
-    for (size_t i = 0; i < EC_MODULE_MAX; i++)
-        g_ptr_array_unref(options->paths[i]);
-    g_ptr_array_unref(options->interfaces);
-    g_free(options->pcapfile);
-    g_free(options->keylogfile);
-    g_free(options->log_file);
-    g_free(options->filter);
-    g_strfreev(options->command);
-    g_free(options);
-}

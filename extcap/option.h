@@ -28,6 +28,7 @@ enum ec_option_id {
     EC_OPTION_READLINESO,
     EC_OPTION_ZSH,
     EC_OPTION_ERRNUMBER,
+    EC_OPTION_BTF,
     EC_OPTION_INTERFACE,
     EC_OPTION_SNAPLEN,
     EC_OPTION_MAPSIZE,
@@ -93,6 +94,7 @@ struct ec_options {
     bool filter_status;
     int status;                      /* of shell commands, the only one wanted */
     GPtrArray *paths[EC_MODULE_MAX]; /* of char *: files to hook beside what is found */
+    char *btf_file;                  /* NULL: not given */
     GPtrArray *interfaces;           /* of char *, "any" among them means all */
     uint32_t snaplen;                /* bytes */
     size_t ring_size;                /* bytes */

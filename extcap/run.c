@@ -81,6 +81,7 @@ void ec_options_get_config(const struct ec_options *options, struct ec_session_c
         .uid = options->uid,
         .filter_status = options->filter_status,
         .status = options->status,
+        .btf_file = options->btf_file,
         .snaplen = options->snaplen,
         .ring_size = options->ring_size,
         /* Text is made of it. */

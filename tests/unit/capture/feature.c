@@ -10,7 +10,7 @@
 
 static void has_the_same_answer_twice(void **state)
 {
-    g_autoptr(ec_features) features = ec_features_new();
+    g_autoptr(ec_features) features = ec_features_new(NULL);
 
     (void)state;
     for (enum ec_feature feature = 0; feature < EC_FEATURE_MAX; feature++) {
@@ -22,7 +22,7 @@ static void has_the_same_answer_twice(void **state)
 
 static void has_what_a_capture_cannot_do_without(void **state)
 {
-    g_autoptr(ec_features) features = ec_features_new();
+    g_autoptr(ec_features) features = ec_features_new(NULL);
 
     (void)state;
     if (geteuid() != 0 || access("/sys/kernel/btf/vmlinux", R_OK))
