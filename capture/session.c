@@ -180,6 +180,17 @@ static size_t get_messages_size(const ec_session *session)
     return wants_messages(session) ? session->config.ring_size : (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Those of files that are named: their programs have to be there too. */
+static unsigned get_path_modules(const ec_session *session)
+{
+    unsigned modules = 0;
+
+    for (enum ec_module_id module = 0; module < EC_MODULE_MAX; module++)
+        if (session->config.paths[module] && *session->config.paths[module])
+            modules |= 1u << module;
+    return modules;
+}
+
 static bool load_kernel(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
@@ -193,7 +204,7 @@ static bool load_kernel(ec_session *session, GError **error)
                 .filter_uid = config->filter_uid,
                 .follow_forks = config->follow_forks,
                 .plaintext = (uint8_t)config->plaintext},
-        .modules = config->modules,
+        .modules = config->modules | get_path_modules(session),
         .ring_size = config->ring_size,
         .messages_size = get_messages_size(session),
         .filter_eth = session->filter_eth,
