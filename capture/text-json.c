@@ -186,10 +186,10 @@ void ec_text_json_statement(GString *out, const struct ec_text_style *style, con
     ec_json_add_number(&json, "duration_ns", statement->time - MIN(statement->started, statement->time));
     if (statement->has_rows)
         ec_json_add_number(&json, "rows", statement->rows);
-    if (statement->has_error) {
+    if (statement->has_error && statement->error)
         ec_json_add_number(&json, "error", statement->error);
+    if (statement->has_error)
         ec_json_add_string(&json, "error_text", statement->error_text);
-    }
     add_content(&json, "statement", style, (const uint8_t *)statement->text, statement->len, statement->full_len);
     end_event(&json);
 }

@@ -375,7 +375,7 @@ void ec_text_print_statement(GString *out, const struct ec_text_style *style, co
     g_string_append_printf(out, " time=%.3fms", (double)duration / 1e6);
     if (statement->has_rows)
         g_string_append_printf(out, " rows=%" G_GUINT64_FORMAT, statement->rows);
-    if (statement->has_error)
+    if (statement->has_error && statement->error)
         g_string_append_printf(out, " error=%u", statement->error);
     end_line(out, style);
     print_content(out, style, (const uint8_t *)statement->text, statement->len, statement->full_len);

@@ -384,6 +384,8 @@ static bool text_flush(struct ec_sink *sink, GError **error)
 static bool text_close(struct ec_sink *sink, GError **error)
 {
     struct text_sink *self = text_from_sink(sink);
+    uint64_t dropped;
+    bool ok;
 
     while (self->order.head)
         end_conversation(self->order.head->data, "the capture ended");
@@ -392,7 +394,10 @@ static bool text_close(struct ec_sink *sink, GError **error)
         return true;
     if (ec_text_output_get_dropped(self->output) > self->told)
         tell_loss(self);
-    return ec_text_output_close(self->output, error);
+    dropped = ec_text_output_get_dropped(self->output);
+    ok = ec_text_output_close(self->output, error);
+    self->shown -= MIN(self->shown, ec_text_output_get_dropped(self->output) - dropped);
+    return ok;
 }
 
 static void text_free(struct ec_sink *sink)

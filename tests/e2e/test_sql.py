@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SQL statements of real servers: each once, in order, with who asked and what came of it."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -114,6 +115,32 @@ class Postgres(lab.Lab):
             by_process.setdefault(re.match(r"pid=(\d+) ", comment).group(1), []).append(text)
         self.assertEqual(sorted(by_process.values()),
                          sorted([f"select {number}, {i};" for i in range(25)] for number in range(32)))
+
+    def test_text(self):
+        """The same as lines of JSON: the default without a file."""
+        self.start_server()
+        with open(self.path("out.json"), "wb") as out:
+            capture = self.ns.start(lab.BINARY, "postgres", "--json", "-t", "100", stdout=out,
+                                    stderr=subprocess.DEVNULL)
+
+        def events():
+            lines = [json.loads(line) for line in self.read("out.json").split("\n")[:-1]]
+            return [line for line in lines if line["type"] == "statement" and self.tmp in line["statement"]]
+
+        def captured():
+            self.ask(f"select 'probe {self.tmp}'")
+            return events()
+
+        lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
+        self.ask(f"select 1 as \"{self.tmp}\" from nonsense", f"select '{self.tmp}', '\033{'x' * 200}'")
+        found = lab.wait_until(lambda: [event for event in events() if "probe" not in event["statement"]][1:] and events(),
+                               lab.READY_SECONDS, "two statements")
+        self.assertEqual(lab.stop(capture)[0], 0)
+        error, long = [event for event in found if "probe" not in event["statement"]]
+        self.assertEqual((error["module"], error["comm"], error["database_user"], error["database"]),
+                         ("postgres", "postgres", "postgres", "postgres"))
+        self.assertRegex(error["error_text"], r'relation "nonsense" does not exist')
+        self.assertEqual((long["rows"], long["statement_truncated"], len(long["statement"])), (1, True, 100))
 
     def test_extended_protocol(self):
         """Parse, Bind and Execute of one statement are one statement, executed as often as it was."""
