@@ -128,7 +128,8 @@ static void hook_plaintext(ec_hooks *hooks, const struct ec_library *library)
 {
     g_autoptr(GError) reason = NULL;
 
-    if (!hooks->plaintext || !ec_modules[library->module].packets || library->fd < 0)
+    if (!hooks->plaintext || !ec_modules[library->module].packets || library->fd < 0 ||
+        library->module == EC_MODULE_NSS)
         return;
     if (attach_plaintext(hooks, library, &reason))
         ec_log_info("hooked the plaintext calls of %s", library->path);

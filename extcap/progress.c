@@ -40,7 +40,7 @@ static const struct remark {
     size_t offset;
     const char *text;
 } remarks[] = {
-    /* First: see ec_progress_format_text_summary(). */
+    /* First: see ec_progress_format_text_summary() and _message_summary(). */
     {G_STRUCT_OFFSET(struct ec_statistics, messages), "messages: plaintext, commands or statements"},
     {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
@@ -74,6 +74,16 @@ static void append_remarks(GString *text, const struct ec_statistics *total, siz
 static const char *get_plural(uint64_t count)
 {
     return count == 1 ? "" : "s";
+}
+
+char *ec_progress_format_message_summary(const struct ec_statistics *total)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " message%s captured\n", total->messages,
+                           get_plural(total->messages));
+    append_remarks(text, total, 1);
+    return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,

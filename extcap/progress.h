@@ -13,5 +13,7 @@ char *ec_progress_format(const struct ec_statistics *total, bool verify);
  * if all have. `ring_drops`: packets lost by CPU, "" if the ring was never full. */
 char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
                                  const char *ring_drops);
+/* The same of a capture without packets. */
+char *ec_progress_format_message_summary(const struct ec_statistics *total);
 /* The same of text mode. */
 char *ec_progress_format_text_summary(const struct ec_statistics *total, const struct ec_text_counts *counts);

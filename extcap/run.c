@@ -54,9 +54,19 @@ static bool check_filter(const struct ec_options *options, GError **error)
     return false;
 }
 
+static bool check_text(const struct ec_options *options, GError **error)
+{
+    if (options->mode != EC_MODE_TEXT || options->modules != 1u << EC_MODULE_NSS)
+        return true;
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
+                "module nss gives no plaintext to show as text: write packets with -w, or a key log with -k");
+    return false;
+}
+
 bool ec_options_check(const struct ec_options *options, GError **error)
 {
-    return check_pids(options, error) && check_interfaces(options, error) && check_filter(options, error);
+    return check_text(options, error) && check_pids(options, error) && check_interfaces(options, error) &&
+           check_filter(options, error);
 }
 
 /* NULL-terminated. */
@@ -215,8 +225,12 @@ static void show_summary(const ec_session *session, const struct ec_options *opt
     g_autofree char *summary = NULL;
 
     ec_session_get_statistics(session, &total);
-    summary = text ? format_text_summary(&total, text)
-                   : ec_progress_format_summary(&total, options->verify, misses, ec_session_get_ring_drops(session));
+    if (text)
+        summary = format_text_summary(&total, text);
+    else if (!ec_modules_have(options->modules, true))
+        summary = ec_progress_format_message_summary(&total);
+    else
+        summary = ec_progress_format_summary(&total, options->verify, misses, ec_session_get_ring_drops(session));
     fprintf(stderr, "%s%s", progress ? "\r\033[K" : "", summary);
 }
 

@@ -26,6 +26,15 @@ static void progress_format_counters_are_named(void **state)
     assert_null(strchr(line, '\n'));
 }
 
+static void progress_format_message_summary_speaks_of_no_packets(void **state)
+{
+    const struct ec_statistics total = {.messages = 7, .drop_message_ring = 2};
+    g_autofree char *text = ec_progress_format_message_summary(&total);
+
+    (void)state;
+    assert_string_equal(text, "7 messages captured\n2 messages lost, the ring was full: raise --mapsize\n");
+}
+
 static void progress_format_summary_clean_run_has_three_lines(void **state)
 {
     const struct ec_statistics total = {.packets = 1};
@@ -92,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_format_counters_are_named),
+        cmocka_unit_test(progress_format_message_summary_speaks_of_no_packets),
         cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
         cmocka_unit_test(progress_format_summary_verified_and_misses_are_told),
         cmocka_unit_test(progress_format_text_summary_tells_what_is_missing),
