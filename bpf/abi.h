@@ -50,7 +50,7 @@ enum ec_record_type {
 
 struct ec_record {
     uint16_t type;  /* enum ec_record_type */
-    uint16_t flags; /* reserved, 0 */
+    uint16_t flags; /* enum ec_secret_flag; 0 in others */
     uint32_t size;  /* bytes in use, this header included; the ring slot may be longer */
     uint64_t time;  /* ns, CLOCK_BOOTTIME */
     uint32_t pid;   /* of the task the program ran in; 0 in packet records (see owner) */
@@ -101,6 +101,11 @@ struct ec_packet {
     uint8_t data[];
 };
 _Static_assert(sizeof(struct ec_packet) == 128, "abi");
+
+enum ec_secret_flag {
+    EC_SECRET_UNPROVEN =
+        1 << 0, /* random and secret were taken for such by their lengths: good if a ClientHello has it */
+};
 
 /* A line of a key log, caught where the library derives it. */
 struct ec_secret_event {
@@ -400,3 +405,7 @@ enum ec_plaintext_length {
 #define EC_PLAINTEXT_COOKIE_OPERATION(cookie) ((uint32_t)(cookie)&15)
 #define EC_PLAINTEXT_COOKIE_LENGTH(cookie) ((uint32_t)(cookie) >> 4 & 15)
 #define EC_PLAINTEXT_COOKIE_ROLE(cookie) ((uint32_t)(cookie) >> 8 & 3)
+
+/* Attach cookie of the probe on OpenSSL's or LibreSSL's pseudo-random function (prf.bpf.c): the library, likewise. */
+#define EC_PRF_COOKIE(library, libressl) ((uint64_t)(library) << 49 | (uint64_t) !!(libressl))
+#define EC_PRF_COOKIE_LIBRESSL(cookie) ((uint32_t)(cookie)&1)

@@ -25,10 +25,6 @@ struct go_secret {
     struct go_slice label, random, secret;
 };
 
-/* Volatile: clang would put it into a section of strings to be merged, which libbpf takes for a map. */
-static const volatile char resume_label[] = "CLIENT_RANDOM";
-#define RESUME_LABEL_LEN (sizeof(resume_label) - 1)
-
 /* The first WORDS words of arguments; false if they can't be read. */
 static __always_inline bool read_words(struct pt_regs *ctx, bool registers, uint64_t words[WORDS], bool sleepable)
 {
@@ -53,13 +49,6 @@ static __always_inline bool read_words(struct pt_regs *ctx, bool registers, uint
         words[i] = user->regs[i];
 #endif
     return true;
-}
-
-static __always_inline void fill_resume_label(struct ec_secret_event *event)
-{
-#pragma unroll
-    for (uint32_t i = 0; i < RESUME_LABEL_LEN; i++)
-        event->label[i] = resume_label[i];
 }
 
 static __always_inline bool lengths_are_right(const struct go_secret *secret)
@@ -98,7 +87,7 @@ static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
         counter_add(EC_DROP_SECRET_FAULT, 1);
         return 0;
     }
-    secret.label = (struct go_slice){(const void *)words[1], resume ? RESUME_LABEL_LEN : words[2]};
+    secret.label = (struct go_slice){(const void *)words[1], resume ? MASTER_LABEL_LEN : words[2]};
     secret.random = resume ? (struct go_slice){(const void *)words[5], words[6]}
                            : (struct go_slice){(const void *)words[3], words[4]};
     secret.secret = resume ? (struct go_slice){(const void *)words[2], words[3]}
@@ -114,7 +103,7 @@ static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
                !read_user(event->client_random, EC_RANDOM_LEN, secret.random.data, sleepable);
     event->label_len = secret.label.len;
     if (resume)
-        fill_resume_label(event);
+        fill_master_label(event);
     else
         is_whole =
             is_whole && !read_user_bounded(event->label, EC_LABEL_LEN, secret.label.len, secret.label.data, sleepable);

@@ -136,6 +136,18 @@ static __always_inline struct ec_secret_event *secret_begin(uint32_t library, ui
     return event;
 }
 
+/* Volatile: clang would put it into a section of strings to be merged, which libbpf takes for a map. */
+static const volatile char master_label[] = "CLIENT_RANDOM";
+#define MASTER_LABEL_LEN (sizeof(master_label) - 1)
+
+static __always_inline void fill_master_label(struct ec_secret_event *event)
+{
+#pragma unroll
+    for (uint32_t i = 0; i < MASTER_LABEL_LEN; i++)
+        event->label[i] = master_label[i];
+    event->label_len = MASTER_LABEL_LEN;
+}
+
 static __always_inline void secret_end(struct ec_secret_event *event, bool is_whole)
 {
     if (is_whole) {

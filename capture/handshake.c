@@ -392,8 +392,12 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
 
     if (!ledger)
         return true;
-    for (guint i = 0; ok && i < ledger->pending->len; i++)
-        ok = fn(&g_array_index(ledger->pending, struct ec_secret, i), data);
+    for (guint i = 0; ok && i < ledger->pending->len; i++) {
+        const struct ec_secret *secret = &g_array_index(ledger->pending, struct ec_secret, i);
+
+        if (!secret->unproven || ledger->hello)
+            ok = fn(secret, data);
+    }
     explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
     g_array_set_size(ledger->pending, 0);
     return ok;

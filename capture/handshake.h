@@ -57,7 +57,8 @@ void ec_need_blame(const struct ec_need *need, unsigned rank, const char *reason
 void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need);
 
 typedef bool (*ec_secret_fn)(const struct ec_secret *secret, void *data);
-/* Hands each kept secret of this client random out, once, and wipes it. False as soon as `fn` says so. */
+/* Hands each kept secret of this client random out, once, and wipes it; not what is unproven, unless its ClientHello
+ * was seen. False as soon as `fn` says so. */
 bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[static EC_RANDOM_LEN], ec_secret_fn fn,
                         void *data);
 /*

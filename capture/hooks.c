@@ -63,6 +63,11 @@ static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t 
 
     if (point->kind == EC_LIBRARY_NSS || point->kind == EC_LIBRARY_NSS_KEYS || point->kind == EC_LIBRARY_NSS_TOKEN)
         return collect_nss_probes(point, id, ret_probes);
+    if (point->prf != EC_PRF_NONE) {
+        ret_probes[0] = (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset,
+                                          EC_PRF_COOKIE(id, point->prf == EC_PRF_LIBRESSL)};
+        return 1;
+    }
     if (point->kind != EC_LIBRARY_GO) {
         ret_probes[0] = (struct ec_probe){EC_UPROBE_SECRET, false, point->probe_offset,
                                           EC_SECRET_COOKIE(id, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
@@ -417,6 +422,17 @@ static bool process_lives(uint32_t pid)
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
+static bool has_libressl(const struct ec_process *process)
+{
+    for (guint i = 0; process && i < process->libraries->len; i++) {
+        const struct ec_library *library = g_ptr_array_index(process->libraries, i);
+
+        if (library->hookable && library->point.prf == EC_PRF_LIBRESSL)
+            return true;
+    }
+    return false;
+}
+
 enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **ret_reason)
 {
     bool hooked = ec_hooks_is_hooked(hooks, pid);
@@ -424,7 +440,8 @@ enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **
     enum ec_hook_state best;
 
     if (hooked) {
-        *ret_reason = "a hooked library gave none";
+        *ret_reason =
+            has_libressl(process) ? "not supported: LibreSSL's TLS 1.3; its TLS 1.2 is" : "a hooked library gave none";
         return EC_HOOK_STATE_HOOKED;
     }
     best = process_lives(pid) ? EC_HOOK_STATE_NONE : EC_HOOK_STATE_UNKNOWN;

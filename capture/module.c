@@ -36,8 +36,8 @@ enum ec_module_id ec_module_of_kind(enum ec_library_kind kind)
     static const enum ec_module_id modules[] = {
         [EC_LIBRARY_OPENSSL] = EC_MODULE_TLS,   [EC_LIBRARY_BORINGSSL] = EC_MODULE_TLS,
         [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS, [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
-        [EC_LIBRARY_NSS] = EC_MODULE_NSS,       [EC_LIBRARY_NSS_KEYS] = EC_MODULE_NSS,
-        [EC_LIBRARY_NSS_TOKEN] = EC_MODULE_NSS,
+        [EC_LIBRARY_LIBRESSL] = EC_MODULE_TLS,  [EC_LIBRARY_NSS] = EC_MODULE_NSS,
+        [EC_LIBRARY_NSS_KEYS] = EC_MODULE_NSS,  [EC_LIBRARY_NSS_TOKEN] = EC_MODULE_NSS,
     };
     _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
 

@@ -10,6 +10,7 @@
 /* A row in kernel.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
     EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_PRF,    /* cookie: EC_PRF_COOKIE() */
     EC_UPROBE_GO,     /* cookie: EC_GO_COOKIE() */
     EC_UPROBE_NSS,    /* cookie: EC_NSS_COOKIE() */
     EC_UPROBE_MYSQLD_BEGIN,

@@ -38,6 +38,7 @@ struct head {
     uint32_t caplen, len;
     guint interface;
     bool accepted;
+    bool blamed;               /* its ends were asked why secrets are missing */
     struct ec_segment segment; /* if need.labels */
     size_t scanned;            /* so many packets of the queue, itself included, have been looked through */
     uint64_t moved_on;         /* when an end that owes secrets was seen to go on without them; 0: not yet */
@@ -212,7 +213,7 @@ static bool give_secret(const struct ec_secret *secret, void *data)
 
 static void read_secret(ec_stream *stream, const struct ec_secret_event *event)
 {
-    struct ec_secret secret = {.secret_len = event->secret_len};
+    struct ec_secret secret = {.secret_len = event->secret_len, .unproven = event->record.flags & EC_SECRET_UNPROVEN};
 
     if (event->secret_len == 0 || event->secret_len > EC_SECRET_LEN || event->label_len >= EC_LABEL_LEN) {
         stream->statistics.drop_secret_invalid++;
@@ -440,6 +441,22 @@ static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uin
     return head->moved_on && now > head->moved_on + MOVED_ON_NS;
 }
 
+/* Why secrets are missing: asked at once, since the process may end while its packet waits. */
+static void blame(const ec_stream *stream, const struct ec_owner *owner, const struct ec_owner *peer)
+{
+    const struct ec_owner *ends[] = {owner, peer};
+    const struct ec_need *need = &stream->head.need;
+    const char *reason = NULL;
+
+    ec_need_blame(need, 0, "its process is not known, or none of this machine", "");
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        if (!ends[i] || !(ends[i]->flags & EC_OWNER_MATCH))
+            continue;
+        unsigned rank = stream->config.explain(ends[i]->pid, &reason, stream->config.data);
+        ec_need_blame(need, rank, reason, ends[i]->comm);
+    }
+}
+
 static bool must_wait(ec_stream *stream, uint64_t now)
 {
     const struct ec_packet *packet = stream->head.packet;
@@ -458,6 +475,9 @@ static bool must_wait(ec_stream *stream, uint64_t now)
         return false;
     owner = find_owner(stream, &packet->owner, packet->cookie);
     peer = find_owner(stream, &packet->peer, packet->peer_cookie);
+    if (!stream->head.blamed)
+        blame(stream, owner, peer);
+    stream->head.blamed = true;
     owner_owes = may_give_secrets(stream, owner);
     peer_owes = may_give_secrets(stream, peer);
     if (!owner_owes && !peer_owes)
@@ -520,21 +540,6 @@ static void give_statement(const struct ec_sink_statement *statement, void *data
     view.started += stream->epoch;
     stream->statistics.messages++;
     FOREACH_SINK(stream, statement, &view);
-}
-
-static void blame(const ec_stream *stream, const struct ec_owner *owner, const struct ec_owner *peer)
-{
-    const struct ec_owner *ends[] = {owner, peer};
-    const struct ec_need *need = &stream->head.need;
-    const char *reason = NULL;
-
-    ec_need_blame(need, 0, "its process is not known, or none of this machine", "");
-    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
-        if (!ends[i] || !(ends[i]->flags & EC_OWNER_MATCH))
-            continue;
-        unsigned rank = stream->config.explain(ends[i]->pid, &reason, stream->config.data);
-        ec_need_blame(need, rank, reason, ends[i]->comm);
-    }
 }
 
 static void write_head(ec_stream *stream)

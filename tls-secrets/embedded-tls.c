@@ -14,11 +14,31 @@ static const char label[] = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
 /* "s hs traffic" is what TLS 1.3 derives that secret by (RFC 8446, section 7.1): who holds both is the library. It does
  * not stand here as a whole, or this program would seem to be one. */
 static const char schedule[] = "hs traffic";
+/* Of those without key logs (prf-hook.h): what keys are made by, and who they are (OPENSSL_VERSION_TEXT). */
+static const char expansion[] = "key expansion";
+static const char *const versions[] = {"OpenSSL 1.0.", "OpenSSL 1.1.0", "LibreSSL "};
 enum { OVERLAP = 64 };
 
 struct marks {
-    bool label, schedule;
+    bool label, schedule, expansion, version;
 };
+
+static bool marks_suffice(const struct marks *marks)
+{
+    return (marks->label && marks->schedule) || (marks->expansion && marks->version);
+}
+
+/* A name with a digit of its number behind. */
+static bool piece_holds_version(const uint8_t *piece, size_t len)
+{
+    const uint8_t *end = piece + len, *hit = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(versions); i++)
+        for (const uint8_t *from = piece; (hit = memmem(from, end - from, versions[i], strlen(versions[i])));
+             from = hit + 1)
+            if (hit + strlen(versions[i]) < end && g_ascii_isalnum(hit[strlen(versions[i])]))
+                return true;
+    return false;
+}
 
 static bool piece_holds_schedule(const uint8_t *piece, size_t len)
 {
@@ -35,7 +55,9 @@ static bool marks_scan(const uint8_t *piece, size_t len, uint64_t at, void *data
     (void)at;
     found->label = found->label || memmem(piece, len, label, strlen(label));
     found->schedule = found->schedule || piece_holds_schedule(piece, len);
-    return !found->label || !found->schedule;
+    found->expansion = found->expansion || memmem(piece, len, expansion, sizeof(expansion));
+    found->version = found->version || piece_holds_version(piece, len);
+    return !marks_suffice(found);
 }
 
 /* Code is not searched, unless the linker put the constants into its segment, as those of before 2018 did. */
@@ -47,7 +69,7 @@ static bool constants_hold_marks(const struct ec_elf_image *image)
     for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++)
         if (mixed || !segment->executable)
             ec_elf_image_scan(image, segment->offset, segment->size, OVERLAP, marks_scan, &found);
-    return found.label && found.schedule;
+    return marks_suffice(&found);
 }
 
 bool ec_program_holds_tls(int fd)

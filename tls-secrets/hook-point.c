@@ -18,6 +18,7 @@
 
 #include "elf-image.h"
 #include "label-reference.h"
+#include "prf-hook.h"
 #include "probe-place.h"
 #include "random-place.h"
 
@@ -52,13 +53,9 @@ const char *ec_hook_method_get_name(enum ec_hook_method method)
 }
 
 static const char *const kind_names[] = {
-    [EC_LIBRARY_OPENSSL] = "OpenSSL",
-    [EC_LIBRARY_BORINGSSL] = "BoringSSL",
-    [EC_LIBRARY_GNUTLS] = "GnuTLS",
-    [EC_LIBRARY_GO] = "Go crypto/tls",
-    [EC_LIBRARY_NSS] = "NSS",
-    [EC_LIBRARY_NSS_KEYS] = "NSS's keys",
-    [EC_LIBRARY_NSS_TOKEN] = "NSS's token",
+    [EC_LIBRARY_OPENSSL] = "OpenSSL",     [EC_LIBRARY_BORINGSSL] = "BoringSSL",   [EC_LIBRARY_GNUTLS] = "GnuTLS",
+    [EC_LIBRARY_LIBRESSL] = "LibreSSL",   [EC_LIBRARY_GO] = "Go crypto/tls",      [EC_LIBRARY_NSS] = "NSS",
+    [EC_LIBRARY_NSS_KEYS] = "NSS's keys", [EC_LIBRARY_NSS_TOKEN] = "NSS's token",
 };
 _Static_assert(G_N_ELEMENTS(kind_names) == EC_LIBRARY_KIND_MAX, "a name for every kind");
 
@@ -289,12 +286,6 @@ static bool finder_run(struct finder *finder, GError **error)
     struct symbol_match match;
     finder->is_nss =
         symbol_find(finder, "SSL_ExportKeyingMaterial", is_nss_accessor, &match, &(enum ec_hook_method){0});
-    ec_label_strings_find(finder->image, &finder->strings);
-    if ((finder->strings.labels & handshake_labels) != handshake_labels) {
-        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS,
-                    "no TLS library that hands its secrets to a key log (OpenSSL >= 1.1.1, BoringSSL, AWS-LC, GnuTLS)");
-        return false;
-    }
     return (function_find_by_symbol(finder) || function_find_by_reference(finder, error)) && random_find(finder, error);
 }
 
@@ -332,6 +323,25 @@ static bool point_fill(const struct finder *finder, struct ec_hook_point *point)
            ec_elf_image_get_offset(finder->image, probe.address, &point->probe_offset);
 }
 
+/* Of a library without labels of key logs. `point`: what is known so far. */
+static bool prf_point_find(const struct finder *finder, const struct ec_hook_point *point,
+                           struct ec_hook_point *ret_point, GError **error)
+{
+    struct ec_hook_point found = *point;
+    uint64_t function = 0;
+    if (!ec_prf_find(finder->code, finder->image, &found.prf, &function, error))
+        return false;
+    if (!ec_elf_image_get_offset(finder->image, function, &found.function_offset))
+        return unproven(error, "the function lies outside the file");
+    found.method = EC_HOOK_XREF;
+    found.kind = found.prf == EC_PRF_LIBRESSL ? EC_LIBRARY_LIBRESSL : EC_LIBRARY_OPENSSL;
+    if (g_str_has_prefix(found.version, "LibreSSL "))
+        memmove(found.version, found.version + strlen("LibreSSL "), strlen(found.version + strlen("LibreSSL ")) + 1);
+    found.probe_offset = found.function_offset;
+    *ret_point = found;
+    return true;
+}
+
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
@@ -341,12 +351,15 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
     g_auto(finder) finder = {.image = image, .debug = debug, .code = ec_code_new(image)};
     if (!finder.code)
         return unproven(error, "the disassembler does not start");
-    if (!finder_run(&finder, error))
-        return false;
-
-    struct ec_hook_point point = {.method = finder.method};
+    struct ec_hook_point point = {.prf = EC_PRF_NONE};
     g_strlcpy(point.build_id, ec_elf_image_get_build_id(image), sizeof(point.build_id));
     ec_library_version_find(fd, point.version);
+    ec_label_strings_find(image, &finder.strings);
+    if ((finder.strings.labels & handshake_labels) != handshake_labels)
+        return prf_point_find(&finder, &point, ret_point, error);
+    if (!finder_run(&finder, error))
+        return false;
+    point.method = finder.method;
     point.kind = kind_get(&finder, point.version);
     if (point.kind == EC_LIBRARY_GNUTLS)
         ec_gnutls_version_find(fd, point.version);

@@ -21,6 +21,7 @@ enum ec_library_kind {
     EC_LIBRARY_OPENSSL,
     EC_LIBRARY_BORINGSSL,
     EC_LIBRARY_GNUTLS,
+    EC_LIBRARY_LIBRESSL,
     EC_LIBRARY_GO,        /* a program with Go's crypto/tls: go-hook-point.h */
     EC_LIBRARY_NSS,       /* libssl3 of NSS; this and the next two: nss-hook-point.h */
     EC_LIBRARY_NSS_KEYS,  /* libnss3 */
@@ -30,6 +31,9 @@ enum ec_library_kind {
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
 /* Whether a process that maps a library of this kind speaks TLS by it: NSS's other two serve its libssl3. */
 bool ec_library_kind_is_tls(enum ec_library_kind kind);
+
+/* A library without a function that is handed every secret: the kind of its pseudo-random function (prf-hook.h). */
+enum ec_prf { EC_PRF_NONE, EC_PRF_OPENSSL, EC_PRF_LIBRESSL, EC_PRF_MAX };
 
 /* How Go passes arguments: on the stack, or, since 1.17 (x86-64) and 1.18 (aarch64), in registers. */
 enum ec_go_abi { EC_GO_ABI_STACK, EC_GO_ABI_REGISTER };
@@ -55,10 +59,12 @@ struct ec_hook_point {
                                        there (OpenSSL 1.1.1, BoringSSL). `ssl`: the function's first argument */
     uint16_t random_pointer_offset; /* bytes */
     uint16_t random_offset;         /* bytes */
-    enum ec_go_abi go_abi;          /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
-    uint64_t go_resume_offset;      /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
-                                       go-hook-point.h */
-    unsigned n_more;                /* EC_LIBRARY_NSS_TOKEN: several functions are probed, all alike */
+    enum ec_prf prf;           /* not EC_PRF_NONE: the function is that one, probe_offset its entry, and nothing more
+                                  is set than version and build_id */
+    enum ec_go_abi go_abi;     /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
+    uint64_t go_resume_offset; /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
+                                  go-hook-point.h */
+    unsigned n_more;           /* EC_LIBRARY_NSS_TOKEN: several functions are probed, all alike */
     struct ec_hook_probe more[EC_HOOK_MORE_MAX];
     char version[48];  /* of the library if its file tells ("3.0.22"), else "" */
     char build_id[41]; /* hex, "" if it has none */

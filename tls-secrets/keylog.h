@@ -15,6 +15,7 @@ struct ec_secret {
     uint8_t client_random[EC_RANDOM_LEN];
     uint8_t secret[EC_SECRET_LEN];
     size_t secret_len; /* bytes */
+    bool unproven;     /* good only if a ClientHello with this random was seen (EC_SECRET_UNPROVEN) */
 };
 
 enum ec_secret_label {

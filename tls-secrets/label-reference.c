@@ -127,29 +127,31 @@ struct reference_scan {
     uint8_t low_bits[1 << 13]; /* bit per value of those bits that some label has */
 };
 
-static void taker_add(struct ec_label_use *use, uint64_t address, uint32_t labels)
+static void taker_add(struct ec_label_use *use, const struct ec_insn *call, uint32_t labels)
 {
     for (size_t i = 0; i < use->takers->len; i++) {
         struct ec_label_taker *taker = &g_array_index(use->takers, struct ec_label_taker, i);
-        if (taker->address == address) {
+        if (taker->address == call->target) {
+            taker->call = call->address;
             taker->labels |= labels;
             return;
         }
     }
-    struct ec_label_taker taker = {address, labels};
+    struct ec_label_taker taker = {call->target, call->address, labels};
     g_array_append_val(use->takers, taker);
 }
 
-static void passage_add(struct ec_label_use *use, uint64_t address, int argument, uint32_t labels)
+static void passage_add(struct ec_label_use *use, const struct ec_insn *call, int argument, uint32_t labels)
 {
     for (size_t i = 0; i < use->passages->len; i++) {
         struct ec_label_passage *passage = &g_array_index(use->passages, struct ec_label_passage, i);
-        if (passage->address == address && passage->argument == argument) {
+        if (passage->address == call->target && passage->argument == argument) {
+            passage->call = call->address;
             passage->labels |= labels;
             return;
         }
     }
-    struct ec_label_passage passage = {address, labels, argument};
+    struct ec_label_passage passage = {call->target, call->address, labels, argument};
     if (use->passages->len < PASSAGES_MAX)
         g_array_append_val(use->passages, passage);
 }
@@ -163,9 +165,9 @@ static void taker_visit(const struct ec_insn *insn, const struct ec_state *state
         if (machine->args[i] == EC_REG_NONE || state->registers[machine->args[i]].kind != EC_VALUE_TRACKED)
             continue;
         if (i == 1)
-            taker_add(scan->use, insn->target, 1u << scan->label);
+            taker_add(scan->use, insn, 1u << scan->label);
         else
-            passage_add(scan->use, insn->target, (int)i, 1u << scan->label);
+            passage_add(scan->use, insn, (int)i, 1u << scan->label);
     }
 }
 
@@ -354,7 +356,7 @@ static void passage_visit(const struct ec_insn *insn, const struct ec_state *sta
     bool calls = insn->op == EC_OP_CALL || (insn->op == EC_OP_JUMP && ec_code_is_function(run->code, insn->target));
     if (calls && insn->target && state->registers[machine->args[1]].kind == EC_VALUE_TRACKED &&
         first->kind == EC_VALUE_ARG && first->pointer == 0 && first->offset == 0)
-        taker_add(run->use, insn->target, run->labels);
+        taker_add(run->use, insn, run->labels);
 }
 
 void ec_label_use_deepen(struct ec_code *code, struct ec_label_use *use)

@@ -24,11 +24,13 @@ void ec_label_strings_clear(struct ec_label_strings *strings);
 /* A function that some labels reach as the second argument of a call. */
 struct ec_label_taker {
     uint64_t address;
+    uint64_t call;   /* address of the instruction that calls it, the last that was seen */
     uint32_t labels; /* bit per enum ec_secret_label */
 };
 /* A function that labels reach as another argument. */
 struct ec_label_passage {
     uint64_t address;
+    uint64_t call; /* likewise */
     uint32_t labels;
     int argument; /* from 0 */
 };

@@ -9,6 +9,7 @@
 #include "unsupported-tls.h"
 
 #include "elf-image.h"
+#include "hook-point.h"
 
 #include <glib.h>
 #include <string.h>
@@ -72,11 +73,13 @@ char *ec_unsupported_file_find(int fd)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
     const struct ec_elf_segment *segment = NULL;
-    char version[VERSION_LEN] = "";
+    char version[VERSION_LEN] = "", library[48] = "";
 
     for (size_t i = 0; image && !*version && (segment = ec_elf_image_get_segment(image, i)); i++)
         if (!segment->executable)
             ec_elf_image_scan(image, segment->offset, segment->size, OVERLAP, rustls_scan, version);
+    if (!*version && ec_library_version_find(fd, library) && g_str_has_prefix(library, "1.1.0"))
+        return g_strdup_printf("not supported: OpenSSL %s makes its keys where no string leads to", library);
     return *version
                ? g_strdup_printf("not supported: rustls %s hands its secrets to no function unless the program sets a "
                                  "key log: start the program with SSLKEYLOGFILE if it offers that",

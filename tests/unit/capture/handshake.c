@@ -293,6 +293,31 @@ static void expire_hands_out_orphans_at_once_and_others_after_grace(void **state
     ec_handshakes_free(connection.handshakes);
 }
 
+static bool count_one(const struct ec_secret *secret, void *data)
+{
+    (void)secret;
+    ++*(unsigned *)data;
+    return true;
+}
+
+static void take_unproven_secret_is_given_for_a_hello_that_was_seen_alone(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
+    struct connection connection = {.handshakes = handshakes};
+    unsigned count = 0;
+    (void)state;
+
+    for (uint8_t mark = 1; mark <= 2; mark++) {
+        struct ec_secret secret = {.label = "CLIENT_RANDOM", .secret_len = 48, .unproven = true};
+
+        memset(secret.client_random, mark, EC_RANDOM_LEN);
+        assert_int_equal(ec_handshakes_add_secret(handshakes, &secret, 1), EC_SECRET_KEPT);
+    }
+    show_hello(&connection, CLIENT, 2, "", 0);
+    assert_true(ec_handshakes_expire(handshakes, UINT64_MAX, count_one, &count));
+    assert_int_equal(count, 1);
+}
+
 static void inspect_many_hellos_stays_bounded(void **state)
 {
     struct connection connection = {.handshakes = ec_handshakes_new(false)};
@@ -329,6 +354,7 @@ int main(void)
         cmocka_unit_test(need_blame_is_told_until_the_secret_comes_late),
         cmocka_unit_test(settle_with_verify_counts_what_was_tried),
         cmocka_unit_test(expire_hands_out_orphans_at_once_and_others_after_grace),
+        cmocka_unit_test(take_unproven_secret_is_given_for_a_hello_that_was_seen_alone),
         cmocka_unit_test(inspect_many_hellos_stays_bounded),
     };
 

@@ -5,6 +5,8 @@
  * that it found is called, and libssl's own key log must print that random.
  */
 #include "hook-point.h"
+
+#include "elf-image.h"
 #include "keylog.h"
 
 #include <dlfcn.h>
@@ -69,6 +71,50 @@ static void fixture_check(const char *name, bool indirect, size_t random_offset)
     assert_int_equal(xref.random_pointer_offset, indirect ? 0x98 : 0);
     assert_int_equal(xref.random_offset, random_offset);
 }
+
+#ifdef __x86_64__
+static bool symbol_take(const struct ec_elf_symbol *symbol, void *data)
+{
+    *(uint64_t *)data = symbol->address;
+    return false;
+}
+
+/* `point` is that of the one function of the unstripped file whose name holds `name`. */
+static void assert_function(const char *fixture, const char *name, const struct ec_hook_point *point)
+{
+    int fd = fixture_open(fixture, "");
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
+    uint64_t address = 0, offset = 0;
+
+    ec_elf_image_foreach_function(image, EC_ELF_SYMTAB, name, symbol_take, &address);
+    assert_true(ec_elf_image_get_offset(image, address, &offset));
+    assert_int_equal(point->function_offset, offset);
+    close(fd);
+}
+
+static void find_prf_library_without_key_logs_gives_its_prf(void **state)
+{
+    static const struct {
+        const char *name;
+        enum ec_prf prf;
+        enum ec_library_kind kind;
+    } rows[] = {{"prf-openssl", EC_PRF_OPENSSL, EC_LIBRARY_OPENSSL},
+                {"prf-libressl", EC_PRF_LIBRESSL, EC_LIBRARY_LIBRESSL}};
+    (void)state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct ec_hook_point point;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_find(rows[i].name, ".stripped", NULL, &point, &error))
+            fail_msg("%s: %s", rows[i].name, error->message);
+        assert_int_equal(point.prf, rows[i].prf);
+        assert_int_equal(point.kind, rows[i].kind);
+        assert_int_equal(point.probe_offset, point.function_offset);
+        assert_function(rows[i].name, "tls1_PRF", &point);
+    }
+}
+#endif
 
 /* struct ssl of fixture/library.h: 24 bytes, `before`, then struct connection with its 0x30 bytes */
 enum { DIRECT_RANDOM = 24 + 0x100 + 0x30, INDIRECT_RANDOM = 0x30 };
@@ -352,6 +398,9 @@ static void find_libssl_of_this_machine_is_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#ifdef __x86_64__
+        cmocka_unit_test(find_prf_library_without_key_logs_gives_its_prf),
+#endif
         cmocka_unit_test(find_every_optimisation_agrees_with_symbol),
         cmocka_unit_test(find_random_behind_pointer_is_indirect),
         cmocka_unit_test(find_random_read_in_loop_is_seen),

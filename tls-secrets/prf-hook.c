@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "prf-hook.h"
+
+#include "label-reference.h"
+
+#include <elf.h>
+#include <string.h>
+
+static const char label[] = "key expansion";
+enum { OVERLAP = 32, PLACES_MAX = 16, BEFORE_CALL = 128 };
+
+/* What tells the function's calls from others that get the label, such as memcmp's: a length that is the fifth
+ * argument. */
+static const struct shape {
+    int label_argument; /* from 0 */
+    uint8_t length[6];  /* mov r8d, imm32 */
+} shapes[] = {
+    [EC_PRF_OPENSSL] = {1, {0x41, 0xb8, 32, 0, 0, 0}},  /* of the server random */
+    [EC_PRF_LIBRESSL] = {3, {0x41, 0xb8, 13, 0, 0, 0}}, /* of the label */
+};
+_Static_assert(G_N_ELEMENTS(shapes) == EC_PRF_MAX, "a shape for every kind");
+
+struct scan {
+    const struct ec_elf_segment *segment;
+    struct ec_label_strings *strings;
+};
+
+/* The label may be the tail of a longer string, but ends where that ends. */
+static bool label_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    const struct scan *scan = data;
+    const uint8_t *end = piece + len, *hit = NULL;
+
+    for (const uint8_t *from = piece; (hit = memmem(from, (size_t)(end - from), label, sizeof(label)));
+         from = hit + 1) {
+        const struct ec_label_place place = {.address = scan->segment->address + (at - scan->segment->offset) +
+                                                        (uint64_t)(hit - piece)};
+
+        if (scan->strings->places->len == PLACES_MAX)
+            return false;
+        g_array_append_val(scan->strings->places, place);
+    }
+    return true;
+}
+
+static void label_find(const struct ec_elf_image *image, struct ec_label_strings *strings)
+{
+    const struct ec_elf_segment *segment = NULL;
+
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
+        struct scan scan = {segment, strings};
+
+        ec_elf_image_scan(image, segment->offset, segment->size, OVERLAP, label_scan, &scan);
+    }
+}
+
+static bool call_has_shape(const struct ec_elf_image *image, uint64_t call, const struct shape *shape)
+{
+    uint8_t code[BEFORE_CALL];
+    uint64_t offset = 0;
+
+    return call >= BEFORE_CALL && ec_elf_image_get_offset(image, call - BEFORE_CALL, &offset) &&
+           ec_elf_image_read(image, offset, code, sizeof(code)) == sizeof(code) &&
+           memmem(code, sizeof(code), shape->length, sizeof(shape->length)) != NULL;
+}
+
+/* The only function of this shape that gets the label; 0 if there is none, or more than one. */
+static uint64_t function_choose(const struct ec_elf_image *image, const struct ec_label_use *use,
+                                const struct shape *shape)
+{
+    uint64_t found = 0;
+
+    for (size_t i = 0; i < use->takers->len + use->passages->len; i++) {
+        const bool takes = i < use->takers->len;
+        const struct ec_label_taker *taker = takes ? &g_array_index(use->takers, struct ec_label_taker, i) : NULL;
+        const struct ec_label_passage *passage =
+            takes ? NULL : &g_array_index(use->passages, struct ec_label_passage, i - use->takers->len);
+        const uint64_t address = takes ? taker->address : passage->address;
+
+        if ((takes ? 1 : passage->argument) != shape->label_argument || address == found ||
+            !call_has_shape(image, takes ? taker->call : passage->call, shape))
+            continue;
+        if (found)
+            return 0;
+        found = address;
+    }
+    return found;
+}
+
+bool ec_prf_find(struct ec_code *code, const struct ec_elf_image *image, enum ec_prf *ret_prf, uint64_t *ret_function,
+                 GError **error)
+{
+    struct ec_label_strings strings = {.places = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place))};
+    const bool x86 = ec_elf_image_get_machine(image) == EM_X86_64;
+    enum ec_prf found = EC_PRF_NONE;
+    uint64_t function = 0;
+
+    label_find(image, &strings);
+    if (x86 && strings.places->len > 0) {
+        struct ec_label_use use;
+
+        ec_label_use_find(code, image, &strings, &use);
+        for (enum ec_prf prf = EC_PRF_NONE + 1; !use.exhausted && !found && prf < EC_PRF_MAX; prf++)
+            if ((function = function_choose(image, &use, &shapes[prf])))
+                found = prf;
+        ec_label_use_clear(&use);
+    }
+    ec_label_strings_clear(&strings);
+    if (!found) {
+        g_set_error(
+            error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS,
+            "no TLS library that hands its secrets to a key log (OpenSSL >= 1.1.1, BoringSSL, AWS-LC, GnuTLS), and "
+            "no function that makes keys as OpenSSL <= 1.1.0 and LibreSSL do on x86-64");
+        return false;
+    }
+    *ret_prf = found;
+    *ret_function = function;
+    return true;
+}
