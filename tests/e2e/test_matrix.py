@@ -100,10 +100,10 @@ class Matrix(lab.Lab):
             self.ns.run(*prefix, "openssl", "s_client", version, "-connect", f"127.0.0.1:{self.port}", stdin=None,
                         input="GET / HTTP/1.0\r\n\r\n", **kwargs)
 
-    def capture(self, module):
+    def capture(self, module, *arguments):
         self.n_captures += 1
         self.saved = self.path(f"saved-{self.n_captures}.pcapng")
-        self.ecapture = self.start_ecapture("--verify", "-w", self.saved, module=module)
+        self.ecapture = self.start_ecapture("--verify", "-w", self.saved, *arguments, module=module)
 
     def finish(self, count):
         self.wait_for_traffic(self.saved)
@@ -172,7 +172,7 @@ class Matrix(lab.Lab):
         tool, library = built(name, self.CMAKE.format(options, "bssl") + " && strip ssl/libssl.so", bssl, "ssl/libssl.so")
         libraries = f"{os.path.dirname(library)}:{os.path.dirname(library)}/../crypto:{os.path.dirname(tool)}"
         self.start_gnutls_serv()
-        self.capture("tls")
+        self.capture("tls", "--libssl", library)  # it connects within milliseconds of its start
         for version in ("tls1.2", "tls1.3"):
             self.ns.run(tool, "client", "-connect", f"127.0.0.1:{self.port}", "-min-version", version, "-max-version", version,
                         stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False,
@@ -212,7 +212,7 @@ class Matrix(lab.Lab):
         self.start_gnutls_serv()
         for tls, told in (("-tls1_2", "1 with secrets, 1 verified; 0 without\n"),
                           ("-tls1_3", "0 with secrets, 0 verified; 1 without: not supported: LibreSSL's TLS 1.3")):
-            self.capture("tls")
+            self.capture("tls", "--libssl", library)
             client = self.ns.start(tool, "s_client", "-connect", f"127.0.0.1:{self.port}", tls, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                    env=dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library)))
