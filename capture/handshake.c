@@ -40,6 +40,7 @@ struct ec_handshakes {
     GQueue waiting;      /* struct waiting *, in order of arrival */
     ec_secret_set *seen;
     bool verify;
+    ec_addresses *addresses;
     struct ec_handshake_counts counts;
     ec_misses *misses;
 };
@@ -108,6 +109,7 @@ ec_handshakes *ec_handshakes_new(bool verify)
     handshakes->flows = g_hash_table_new_full(hash_flow, equal_flow, g_free, NULL);
     handshakes->ledgers = g_hash_table_new_full(hash_random, equal_random, NULL, ledger_free);
     handshakes->seen = ec_secret_set_new(SECRETS_REMEMBERED);
+    handshakes->addresses = ec_addresses_new();
     handshakes->misses = ec_misses_new();
     return handshakes;
 }
@@ -122,6 +124,7 @@ void ec_handshakes_free(ec_handshakes *handshakes)
     g_queue_clear(&handshakes->ledger_order);
     g_queue_clear_full(&handshakes->waiting, g_free);
     ec_secret_set_free(handshakes->seen);
+    ec_addresses_free(handshakes->addresses);
     ec_misses_free(handshakes->misses);
     g_free(handshakes);
 }
@@ -281,6 +284,8 @@ static void flow_greet(ec_handshakes *handshakes, struct ec_flow *flow)
         return;
     flow->greeted = true;
     handshakes->counts.seen++;
+    ec_addresses_add(handshakes->addresses, flow->client_random,
+                     &(struct ec_address){flow->client, flow->server, flow->rules->transport});
     ledger = ledger_add(handshakes, flow->client_random);
     ledger->hello = true;
     if (!handshakes->verify || ledger->proof || ledger->proof_state != EC_PROOF_OPEN)
@@ -425,6 +430,11 @@ bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn 
 const ec_misses *ec_handshakes_get_misses(const ec_handshakes *handshakes)
 {
     return handshakes->misses;
+}
+
+ec_addresses *ec_handshakes_get_addresses(const ec_handshakes *handshakes)
+{
+    return handshakes->addresses;
 }
 
 void ec_handshakes_get_counts(const ec_handshakes *handshakes, struct ec_handshake_counts *ret_counts)

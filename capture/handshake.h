@@ -14,6 +14,7 @@
  *
  * quic-flow.c says what QUIC needs. Packets are shown to it once each, in the order in which they go out.
  */
+#include "address.h"
 #include "keylog.h"
 #include "miss.h"
 #include "segment.h"
@@ -66,6 +67,9 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
  * older than the secret has been shown), else after a grace.
  */
 bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn fn, void *data);
+
+/* The endpoints of the handshakes that were seen; the caller adds whose objects they are. Borrowed. */
+ec_addresses *ec_handshakes_get_addresses(const ec_handshakes *handshakes);
 
 struct ec_handshake_counts {
     uint64_t seen, with_secrets, without_secrets;

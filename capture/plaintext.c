@@ -126,12 +126,34 @@ static struct ec_endpoint endpoint_make(const uint8_t address[static 16], uint16
     return endpoint;
 }
 
-static void connection_address(struct connection *connection, const struct ec_plaintext_event *event)
+/* It moves its bytes through memory: between whom its handshake was, if the library was told which end it is. */
+static void connection_address_by_handshake(const struct state *state, struct connection *connection,
+                                            const struct ec_plaintext_event *event)
+{
+    struct ec_address address;
+
+    if (event->role == EC_PLAINTEXT_ROLE_UNKNOWN || !state->output->handshakes ||
+        !ec_addresses_find(ec_handshakes_get_addresses(state->output->handshakes), event->record.pid, event->object,
+                           &address))
+        return;
+    connection->view.addressed = true;
+    connection->view.server = event->role == EC_PLAINTEXT_ROLE_SERVER;
+    connection->view.transport = address.transport;
+    connection->view.local = connection->view.server ? address.server : address.client;
+    connection->view.remote = connection->view.server ? address.client : address.server;
+}
+
+static void connection_address(const struct state *state, struct connection *connection,
+                               const struct ec_plaintext_event *event)
 {
     const struct ec_plaintext_socket *socket = &event->socket;
 
-    if (connection->view.addressed || !socket->cookie)
+    if (connection->view.addressed)
         return;
+    if (!socket->cookie) {
+        connection_address_by_handshake(state, connection, event);
+        return;
+    }
     connection->view.addressed = true;
     connection->view.server = is_server(event);
     connection->view.transport = socket->protocol == IPPROTO_UDP ? EC_TRANSPORT_UDP : EC_TRANSPORT_TCP;
@@ -158,7 +180,7 @@ static void data_take(struct state *state, struct connection *connection, const 
                                           .len = event->len};
 
     connection_own(connection, event);
-    connection_address(connection, event);
+    connection_address(state, connection, event);
     connection->end[event->direction - 1] = event->offset + event->len;
     give(state, connection, &plaintext);
 }

@@ -223,6 +223,9 @@ static void read_secret(ec_stream *stream, const struct ec_secret_event *event)
     memcpy(secret.client_random, event->client_random, EC_RANDOM_LEN);
     memcpy(secret.secret, event->secret, event->secret_len);
     g_hash_table_remove(stream->misses, GUINT_TO_POINTER(event->record.pid));
+    if (event->object)
+        ec_addresses_name(ec_handshakes_get_addresses(stream->handshakes), event->record.pid, event->object,
+                          event->client_random);
     switch (ec_handshakes_add_secret(stream->handshakes, &secret, event->record.time)) {
     case EC_SECRET_INVALID:
         stream->statistics.drop_secret_invalid++;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "exported-pdu.h"
 
+#include "synthetic.h"
+
 #include <string.h>
 
 enum tag {
     TAG_END = 0,
+    TAG_DISSECTOR_NAME = 12,   /* EXP_PDU_TAG_DISSECTOR_NAME, until 4.0 _PROTO_NAME */
     TAG_TABLE_NAME = 14,       /* EXP_PDU_TAG_DISSECTOR_TABLE_NAME */
     TAG_SOURCE_PORT = 25,      /* EXP_PDU_TAG_SRC_PORT */
     TAG_DESTINATION_PORT = 26, /* EXP_PDU_TAG_DST_PORT */
     TAG_TABLE_VALUE = 32,      /* EXP_PDU_TAG_DISSECTOR_TABLE_NAME_NUM_VAL */
 };
 
-enum { MYSQL_PORT = 3306, POSTGRES_PORT = 5432 };
+enum { HTTP_PORT = 80, MYSQL_PORT = 3306, POSTGRES_PORT = 5432 };
 /* Tags, and the longest head of a message. */
 #define OVERHEAD_MAX 64u
 /* The command byte of a MySQL text query: include/mysql/.../protocol_text.html, COM_QUERY */
@@ -51,6 +54,22 @@ void ec_exported_pdu_append_tags(GByteArray *pdu, uint16_t tcp_port)
     append_number_tag(pdu, TAG_DESTINATION_PORT, tcp_port);
     append_u16(pdu, TAG_END);
     append_u16(pdu, 0);
+}
+
+void ec_exported_pdu_append_plaintext(GByteArray *pdu, const uint8_t *data, uint32_t len)
+{
+    static const char name[] = "data";
+
+    if (ec_synthetic_is_http(data, len)) {
+        ec_exported_pdu_append_tags(pdu, HTTP_PORT);
+    } else {
+        append_u16(pdu, TAG_DISSECTOR_NAME);
+        append_u16(pdu, sizeof(name) - 1);
+        g_byte_array_append(pdu, (const guint8 *)name, sizeof(name) - 1);
+        append_u16(pdu, TAG_END);
+        append_u16(pdu, 0);
+    }
+    g_byte_array_append(pdu, data, len);
 }
 
 static void append_mysql(GByteArray *pdu, const char *text, uint32_t len)

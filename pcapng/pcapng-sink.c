@@ -278,6 +278,26 @@ static bool synthetic_write(const uint8_t *packet, uint32_t len, enum ec_directi
     return pcapng_write_labeled(output->self, &output->packet, kind, output->error);
 }
 
+/* Of one PDU, bytes: a call may move more than a block holds. */
+#define PDU_PIECE_MAX 65536u
+
+static bool pcapng_unaddressed(struct pcapng_sink *self, const struct ec_sink_plaintext *plaintext, GError **error)
+{
+    g_autofree char *remark = g_strdup_printf("plaintext conn=%" G_GUINT64_FORMAT, plaintext->connection->id);
+    struct ec_sink_packet packet = {
+        .time = plaintext->time, .direction = plaintext->direction, .owner = plaintext->owner};
+
+    for (uint32_t at = 0; at < plaintext->len; at += PDU_PIECE_MAX) {
+        g_byte_array_set_size(self->pdu, 0);
+        ec_exported_pdu_append_plaintext(self->pdu, plaintext->data + at, MIN(PDU_PIECE_MAX, plaintext->len - at));
+        packet.data = self->pdu->data;
+        packet.len = packet.caplen = self->pdu->len;
+        if (!pcapng_write_own(self, OWN_PDU, &packet, remark, error))
+            return false;
+    }
+    return true;
+}
+
 static bool pcapng_plaintext(struct ec_sink *sink, const struct ec_sink_plaintext *plaintext, GError **error)
 {
     struct pcapng_sink *self = pcapng_from_sink(sink);
@@ -285,7 +305,7 @@ static bool pcapng_plaintext(struct ec_sink *sink, const struct ec_sink_plaintex
         .self = self, .packet = {.time = plaintext->time, .owner = plaintext->owner}, .error = error};
 
     if (!plaintext->connection->addressed)
-        return true;
+        return pcapng_unaddressed(self, plaintext, error);
     if (!pcapng_add_own(self, OWN_PLAINTEXT, error))
         return false;
     if (!self->synthetic)

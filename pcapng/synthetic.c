@@ -73,7 +73,7 @@ static bool is_http2_settings(const uint8_t *data, uint32_t len)
            memcmp(data + 5, connection, sizeof(connection)) == 0;
 }
 
-static bool is_http(const uint8_t *data, uint32_t len)
+bool ec_synthetic_is_http(const uint8_t *data, uint32_t len)
 {
     static const char *const beginnings[] = {
         "GET ", "POST ", "HEAD ", "PUT ", "HTTP/1.", "PRI * HTTP/2.0\r\n", "DELETE ", "PATCH ", "OPTIONS ", "CONNECT "};
@@ -275,7 +275,8 @@ static void stream_set_ends(ec_synthetic *synthetic, struct stream *stream, cons
     stream->ends = stream->tuple;
     server_port = server ? &stream->ends.local.port : &stream->ends.remote.port;
     client_port = server ? &stream->ends.remote.port : &stream->ends.local.port;
-    plain = is_http(first->data, first->len) && *server_port != PORT_HTTP ? PORT_HTTP : port_get_plain(*server_port);
+    plain = ec_synthetic_is_http(first->data, first->len) && *server_port != PORT_HTTP ? PORT_HTTP
+                                                                                       : port_get_plain(*server_port);
     stream->real.client = plain == 0;
     stream->real.port = plain ? *server_port : *client_port;
     if (plain) {

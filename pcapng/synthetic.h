@@ -36,4 +36,5 @@ typedef bool (*ec_synthetic_write)(const uint8_t *packet, uint32_t len, enum ec_
 /* Writes the packets for this piece, in order; none if the other end's view is shown. Its connection must be
  * addressed. False as soon as `write` says so. */
 bool ec_synthetic_add(ec_synthetic *synthetic, const struct ec_sink_plaintext *plaintext, ec_synthetic_write write,
-                      void *data);
+                      void *data); /* Whether these first bytes are HTTP/1's or HTTP/2's, of either end. */
+bool ec_synthetic_is_http(const uint8_t *data, uint32_t len);

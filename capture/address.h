@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+/*
+ * Between whom a library's connection is, where it does no I/O of its own (Node and others hand it bytes through memory
+ * BIOs): its secrets name its client random, and that random's ClientHello was seen between two endpoints.
+ *
+ * Of more than REMEMBERED connections the older ones are forgotten.
+ */
+#include "abi.h"
+#include "segment.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct ec_address {
+    struct ec_endpoint client, server;
+    enum ec_transport transport;
+};
+
+typedef struct ec_addresses ec_addresses;
+ec_addresses *ec_addresses_new(void);
+void ec_addresses_free(ec_addresses *addresses);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_addresses, ec_addresses_free)
+
+/* A handshake with this client random was seen. */
+void ec_addresses_add(ec_addresses *addresses, const uint8_t client_random[static EC_RANDOM_LEN],
+                      const struct ec_address *address);
+/* The process's object has this client random. */
+void ec_addresses_name(ec_addresses *addresses, uint32_t pid, uint64_t object,
+                       const uint8_t client_random[static EC_RANDOM_LEN]);
+/* False if it isn't known. */
+bool ec_addresses_find(const ec_addresses *addresses, uint32_t pid, uint64_t object, struct ec_address *ret_address);
