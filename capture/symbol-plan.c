@@ -6,29 +6,14 @@
 
 #include <string.h>
 
-struct search {
-    const char *name;
-    uint64_t address;
-    bool found;
-};
-
-static bool search_visit(const struct ec_elf_symbol *symbol, void *data)
-{
-    struct search *search = data;
-
-    search->found = strcmp(symbol->name, search->name) == 0;
-    search->address = symbol->address;
-    return !search->found;
-}
-
 bool ec_symbol_find(const ec_elf_image *image, const char *name, uint64_t *ret_address)
 {
-    struct search search = {.name = name};
+    struct ec_elf_symbol symbol;
 
-    ec_elf_image_foreach_function(image, EC_ELF_DYNSYM, name, search_visit, &search);
-    if (search.found)
-        *ret_address = search.address;
-    return search.found;
+    if (!ec_elf_image_find_symbol(image, EC_ELF_DYNSYM, name, &symbol))
+        return false;
+    *ret_address = symbol.address;
+    return true;
 }
 
 struct prefix_search {

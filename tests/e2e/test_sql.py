@@ -14,28 +14,57 @@ import lab
 PROBE = "select 'ecapture-probe'"
 
 
-def start_capture(test, module, path):
-    """`ecapture MODULE -w PATH`; returns when a statement of test.ask() is in the file."""
-    process = test.ns.start(lab.BINARY, module, "-w", path, stderr=subprocess.PIPE, text=True)
+class Server(lab.Lab):
+    """A database server in the test's namespace: a subclass has `module`, `field`, start_server(), client(), ask()."""
 
-    def captured():
-        test.assertIsNone(process.poll(), "ecapture has ended")
-        test.ask(PROBE)
-        return os.path.exists(path) and lab.file_holds(path, b"ecapture-probe")
+    def wait_for_statement(self, seen, what="the first statement"):
+        def asked():
+            self.ask(PROBE)
+            return seen()
 
-    lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
-    return process
+        lab.wait_until(asked, lab.READY_SECONDS, what)
 
+    def start_capture(self, path):
+        """`ecapture MODULE -w PATH`; returns when its file is there."""
+        process = self.ns.start(lab.BINARY, self.module, "-w", path, stderr=subprocess.PIPE, text=True)
 
-def ask_many(test, command):
-    """32 clients at once, 25 statements each."""
-    clients = []
-    for number in range(32):
-        with open(test.path(f"{number}.sql"), "w", encoding="utf-8") as file:
-            file.writelines(f"select {number}, {i};\n" for i in range(25))
-        clients.append(test.ns.start(*command(test.path(f"{number}.sql")), stdout=subprocess.DEVNULL))
-    for client in clients:
-        test.assertEqual(client.wait(lab.PATIENCE), 0)
+        def opened():
+            self.assertIsNone(process.poll(), "ecapture has ended")
+            return os.path.exists(path)
+
+        lab.wait_until(opened, lab.READY_SECONDS, "the capture's file")
+        return process
+
+    def start_live(self):
+        """One pass of tshark while it happens; returns when it shows statements."""
+        tshark = self.start_tshark(interface=f"ecapture-{self.module}", display=self.field,
+                                   fields=(self.field, "frame.comment"), probe=None)
+        self.wait_for_statement(tshark.table, f"the first statement: {tshark.messages()}")
+        return tshark
+
+    def statements(self, path):
+        """(text, comment) of each that is no probe."""
+        rows = self.decrypt(path, self.field, self.field, "frame.comment")
+        return [(text, comment) for text, comment in rows if text != PROBE]
+
+    def ask_many(self, command):
+        """32 clients at once, 25 statements each."""
+        clients = []
+        for number in range(32):
+            with open(self.path(f"{number}.sql"), "w", encoding="utf-8") as file:
+                file.writelines(f"select {number}, {i};\n" for i in range(25))
+            clients.append(self.ns.start(*command(self.path(f"{number}.sql")), stdout=subprocess.DEVNULL))
+        for client in clients:
+            self.assertEqual(client.wait(lab.PATIENCE), 0)
+
+    def capture_server_that_starts_later(self):
+        """The comment of its first statement."""
+        path = self.path("x.pcapng")
+        capture = self.start_capture(path)
+        self.start_server()
+        self.wait_for_statement(lambda: lab.file_holds(path, b"ecapture-probe"))
+        self.assertEqual(lab.stop(capture)[0], 0)
+        return self.decrypt(path, self.field, "frame.comment")[-1][0]
 
 
 def postgres_programs():
@@ -46,7 +75,9 @@ def postgres_programs():
     return os.path.dirname(found[-1] if found else shutil.which("postgres"))
 
 
-class Postgres(lab.Lab):
+class Postgres(Server):
+    module, field = "postgres", "pgsql.query"
+
     def setUp(self):
         super().setUp()
         lab.need("psql", "runuser")
@@ -73,24 +104,12 @@ class Postgres(lab.Lab):
         commands = [word for statement in statements for word in ("-c", statement)]
         return self.ns.run(*self.client(*commands), check=False)
 
-    def statements(self, path):
-        """(text, comment) of each that is no probe."""
-        rows = self.decrypt(path, "pgsql.query", "pgsql.query", "frame.comment")
-        return [(text, comment) for text, comment in rows if text != PROBE]
-
     def test_statements_live(self):
         """One pass of tshark while it happens: rows, errors, several statements in one, a text of many pieces, and a
         server that ran before the capture."""
         long_text = "select '" + "x" * 100000 + "'"
         self.start_server()
-        tshark = self.start_tshark(interface="ecapture-postgres", display="pgsql.query",
-                                   fields=("pgsql.query", "frame.comment"), probe=None)
-
-        def rows():
-            self.ask(PROBE)
-            return tshark.table()
-
-        lab.wait_until(rows, lab.READY_SECONDS, f"the first statement: {tshark.messages()}")
+        tshark = self.start_live()
         self.ask("create table t (a int)", "insert into t values (1), (2), (3)", "select nonsense", "select 1; select 2",
                   "select a from t", long_text)
         lab.wait_until(lambda: any(row["pgsql.query"] == long_text for row in tshark.table()), lab.READY_SECONDS,
@@ -107,8 +126,9 @@ class Postgres(lab.Lab):
     def test_many_connections(self):
         """32 at once, 25 statements each: every one there once, and in order on its connection."""
         self.start_server()
-        capture = start_capture(self, "postgres", self.path("x.pcapng"))
-        ask_many(self, lambda path: self.client("-f", path))
+        capture = self.start_capture(self.path("x.pcapng"))
+        self.wait_for_statement(lambda: lab.file_holds(self.path("x.pcapng"), b"ecapture-probe"))
+        self.ask_many(lambda path: self.client("-f", path))
         self.assertEqual(lab.stop(capture)[0], 0)
         by_process = {}
         for text, comment in self.statements(self.path("x.pcapng")):
@@ -146,7 +166,8 @@ class Postgres(lab.Lab):
         """Parse, Bind and Execute of one statement are one statement, executed as often as it was."""
         lab.need("pgbench")
         self.start_server()
-        capture = start_capture(self, "postgres", self.path("x.pcapng"))
+        capture = self.start_capture(self.path("x.pcapng"))
+        self.wait_for_statement(lambda: lab.file_holds(self.path("x.pcapng"), b"ecapture-probe"))
         with open(self.path("bench.sql"), "w", encoding="utf-8") as file:
             file.write("select :client_id + 1;\n")
         for mode in ("extended", "prepared"):
@@ -158,18 +179,7 @@ class Postgres(lab.Lab):
 
     def test_server_started_later(self):
         """A server that starts during the capture is hooked, and tells who logged in."""
-        capture = self.ns.start(lab.BINARY, "postgres", "-w", self.path("x.pcapng"), stderr=subprocess.PIPE, text=True)
-        lab.wait_until(lambda: os.path.exists(self.path("x.pcapng")), lab.READY_SECONDS, "the capture's file")
-        self.start_server()
-
-        def captured():
-            self.ask(PROBE)
-            return lab.file_holds(self.path("x.pcapng"), b"ecapture-probe")
-
-        lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
-        self.assertEqual(lab.stop(capture)[0], 0)
-        self.assertRegex(self.decrypt(self.path("x.pcapng"), "pgsql.query", "frame.comment")[-1][0],
-                         "user=postgres db=postgres")
+        self.assertRegex(self.capture_server_that_starts_later(), "user=postgres db=postgres")
 
     def test_program_that_is_no_server(self):
         run = self.ns.run(lab.BINARY, "postgres", "--postgres", "/bin/true", "-w", self.path("x.pcapng"), check=False)
@@ -177,7 +187,9 @@ class Postgres(lab.Lab):
         self.assertRegex(run.stderr, r"^ecapture: /bin/true can't be hooked: .*\n$")
 
 
-class MariaDB(lab.Lab):
+class MariaDB(Server):
+    module, field = "mysqld", "mysql.query"
+
     def setUp(self):
         super().setUp()
         lab.need("mariadbd", "mariadb", "mariadb-install-db")
@@ -203,23 +215,12 @@ class MariaDB(lab.Lab):
     def ask(self, text):
         return self.ns.run(*self.client("-e", text), check=False)
 
-    def statements(self, path):
-        rows = self.decrypt(path, "mysql.query", "mysql.query", "frame.comment")
-        return [(text, comment) for text, comment in rows if text != PROBE]
-
     def test_mysqld_statements_live(self):
         """One pass of tshark while it happens: rows, an error, a text of many pieces, a prepared statement's text, on a
         server that ran before the capture."""
         long_text = "select '" + "x" * 100000 + "'"
         self.start_server()
-        tshark = self.start_tshark(interface="ecapture-mysqld", display="mysql.query",
-                                   fields=("mysql.query", "frame.comment"), probe=None)
-
-        def rows():
-            self.ask(PROBE)
-            return tshark.table()
-
-        lab.wait_until(rows, lab.READY_SECONDS, f"the first statement: {tshark.messages()}")
+        tshark = self.start_live()
         with open(self.path("x.sql"), "w", encoding="utf-8") as file:
             file.write("create database shop;\nuse shop;\ncreate table t (a int);\ninsert into t values (1), (2), (3);\n"
                        f"select nonsense;\n{long_text};\n")
@@ -238,8 +239,9 @@ class MariaDB(lab.Lab):
     def test_mysqld_many_connections(self):
         """Every statement there once, and in order on its connection."""
         self.start_server()
-        capture = start_capture(self, "mysqld", self.path("x.pcapng"))
-        ask_many(self, lambda path: self.client("-N", "-e", f"source {path}"))
+        capture = self.start_capture(self.path("x.pcapng"))
+        self.wait_for_statement(lambda: lab.file_holds(self.path("x.pcapng"), b"ecapture-probe"))
+        self.ask_many(lambda path: self.client("-N", "-e", f"source {path}"))
         self.assertEqual(lab.stop(capture)[0], 0)
         by_connection = {}
         for text, comment in self.statements(self.path("x.pcapng")):
@@ -249,16 +251,7 @@ class MariaDB(lab.Lab):
                          sorted([f"select {number}, {i}" for i in range(25)] for number in range(32)))
 
     def test_mysqld_server_started_later(self):
-        capture = self.ns.start(lab.BINARY, "mysqld", "-w", self.path("x.pcapng"), stderr=subprocess.PIPE, text=True)
-        lab.wait_until(lambda: os.path.exists(self.path("x.pcapng")), lab.READY_SECONDS, "the capture's file")
-        self.start_server()
-
-        def captured():
-            self.ask(PROBE)
-            return lab.file_holds(self.path("x.pcapng"), b"ecapture-probe")
-
-        lab.wait_until(captured, lab.READY_SECONDS, "the first statement")
-        self.assertEqual(lab.stop(capture)[0], 0)
+        self.assertRegex(self.capture_server_that_starts_later(), "user=root")
 
 
 class Client:
