@@ -85,6 +85,7 @@ int ec_postgres_login(struct pt_regs *ctx)
     const char *database = (const char *)PT_REGS_PARM1(ctx), *user = (const char *)PT_REGS_PARM3(ctx);
     struct ec_statement_event *event;
     long user_len, database_len = -1;
+    uint32_t at;
 
     if (!user || !database || !statement_is_wanted())
         return 0;
@@ -92,8 +93,11 @@ int ec_postgres_login(struct pt_regs *ctx)
     if (!event)
         return 0;
     user_len = bpf_probe_read_user_str(event->data, EC_STATEMENT_NAME_LEN, user);
-    if (user_len > 0 && user_len <= EC_STATEMENT_NAME_LEN)
-        database_len = bpf_probe_read_user_str(event->data + user_len, EC_STATEMENT_NAME_LEN, database);
+    at = (uint32_t)user_len;
+    /* The verifier of Linux 6.1 learns nothing of a signed value whose bounds are tested by a detour. */
+    asm volatile("" : "+r"(at));
+    if (user_len > 0 && at <= EC_STATEMENT_NAME_LEN)
+        database_len = bpf_probe_read_user_str(event->data + at, EC_STATEMENT_NAME_LEN, database);
     statement_end(event, database_len < 0 ? -1 : user_len + database_len);
     return 0;
 }
