@@ -239,6 +239,16 @@ static void take_all(ec_hooks *hooks)
         ensure_library(hooks, g_ptr_array_index(libraries, i));
 }
 
+/* The system's own, so that the first one that starts is covered too: before Linux 6.6 nothing can be attached later.
+ */
+static void add_shells(ec_target_list *targets)
+{
+    static const char *const paths[] = {"/bin/bash", "/bin/zsh"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
+        ec_target_list_add_path(targets, paths[i], EC_MODULE_MAX, NULL);
+}
+
 static GArray *collect_fds(const ec_hooks *hooks)
 {
     GArray *fds = g_array_new(TRUE, FALSE, sizeof(int));
@@ -274,6 +284,7 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
         ec_log_warning("libraries mapped from now on will not be hooked: %s", reason->message);
     hooks->targets = ec_target_list_new(true, &unreadable);
     ec_target_list_add_defaults(hooks->targets);
+    add_shells(hooks->targets);
     if (unreadable > 0)
         ec_log_info("%u processes could not be looked into", unreadable);
     take_all(hooks);
