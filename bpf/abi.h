@@ -73,6 +73,15 @@ struct ec_owner {
 };
 _Static_assert(sizeof(struct ec_owner) == 32, "abi");
 
+/* What socket-local storage holds: freed with its socket, inherited by accepted ones (BPF_F_CLONE). */
+struct ec_socket {
+    struct ec_owner owner;
+    uint64_t cookie; /* of the socket that last got an owner; an accepted socket inherits its listener's */
+    uint32_t role;   /* enum ec_plaintext_role: it connects, or listens or was accepted */
+    uint32_t pad;
+};
+_Static_assert(sizeof(struct ec_socket) == 48, "abi");
+
 enum ec_direction { EC_DIRECTION_IN = 1, EC_DIRECTION_OUT = 2 }; /* as in epb_flags */
 
 enum ec_packet_flag {

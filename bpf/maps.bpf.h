@@ -15,14 +15,6 @@
 /* Fill of `events` that wakes the reader by itself: a quarter of it. */
 #define EC_EVENTS_WAKE_BYTES (1 << 20)
 
-/* What socket-local storage holds: freed with its socket, inherited by accepted ones (BPF_F_CLONE). */
-struct ec_socket {
-    struct ec_owner owner;
-    uint64_t cookie; /* of the socket that last got an owner; an accepted socket inherits its listener's */
-    uint32_t role;   /* enum ec_plaintext_role: it connects, or listens or was accepted */
-    uint32_t pad;
-};
-
 /* The last user by the address of a struct sock, where tracing programs can't write socket storage
  * (owner-kprobe.bpf.c). Room for more is made before the load, where it is used. */
 EC_SHARED struct {

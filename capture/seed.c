@@ -19,12 +19,6 @@
 #define SO_COOKIE 57
 #endif
 
-/* bpf/maps.bpf.h */
-struct stored {
-    struct ec_owner owner;
-    uint64_t cookie;
-};
-
 struct seeding {
     int sockets;
     ec_seed_match match;
@@ -40,7 +34,7 @@ static bool get_option(int fd, int option, void *ret_value, socklen_t size)
 /* Of a listener that workers share, the first process stays; of any other socket the last. As ec_owner_seed() does. */
 static void seed_socket(struct seeding *seeding, int fd, const struct ec_owner *owner)
 {
-    struct stored stored = {.owner = *owner}, before;
+    struct ec_socket stored = {.owner = *owner}, before;
     int domain = 0, listens = 0;
 
     if (!get_option(fd, SO_DOMAIN, &domain, sizeof(domain)) || (domain != AF_INET && domain != AF_INET6))

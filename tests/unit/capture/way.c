@@ -32,6 +32,31 @@ static void choose_without_tcx_takes_clsact(void **state)
     assert_non_null(strstr(missing, "Linux 6.6"));
 }
 
+/* As tests/kernels found them. */
+static void choose_on_linux_5_10_takes_the_fallbacks(void **state)
+{
+    g_autoptr(ec_features) features =
+        ec_features_new_fixed(ALL & ~(BIT(TCX) | BIT(SOCKET_STORAGE) | BIT(SOCKET_ITERATOR) | BIT(SOCKET_LENGTH) |
+                                      BIT(UPROBE_MULTI) | BIT(ATTACH_COOKIE) | BIT(SLEEPABLE_UPROBE)));
+
+    (void)state;
+    assert_int_equal(ec_way_choose(features, EC_JOB_TYPES), EC_WAY_TYPES_KERNEL);
+    assert_int_equal(ec_way_choose(features, EC_JOB_OWNERS), EC_WAY_OWNERS_KPROBES);
+    assert_int_equal(ec_way_choose(features, EC_JOB_OLD_SOCKETS), EC_WAY_OLD_SOCKETS_BORROW);
+    assert_int_equal(ec_way_choose(features, EC_JOB_UPROBES), EC_WAY_UPROBES_COPIES);
+    assert_int_equal(ec_way_choose(features, EC_JOB_PLAINTEXT), EC_WAY_PLAINTEXT_NONE);
+}
+
+static void choose_without_btf_reads_no_structure(void **state)
+{
+    g_autoptr(ec_features) features = ec_features_new_fixed(ALL & ~(BIT(BTF) | BIT(BTF_FILE)));
+
+    (void)state;
+    assert_int_equal(ec_way_choose(features, EC_JOB_TYPES), EC_WAY_TYPES_NONE);
+    assert_int_equal(ec_way_choose(features, EC_JOB_OWNERS), EC_WAY_OWNERS_KPROBES);
+    assert_int_equal(ec_way_choose(features, EC_JOB_PROCESSES), EC_WAY_PROCESSES_EVENTS);
+}
+
 static void choose_without_any_way_tells_so(void **state)
 {
     g_autoptr(ec_features) features = ec_features_new_fixed(ALL & ~BIT(RING_BUFFER));
@@ -64,6 +89,8 @@ int main(void)
         cmocka_unit_test(choose_without_tcx_takes_clsact),
         cmocka_unit_test(choose_without_any_way_tells_so),
         cmocka_unit_test(get_missing_without_bpf_is_bpf_alone),
+        cmocka_unit_test(choose_on_linux_5_10_takes_the_fallbacks),
+        cmocka_unit_test(choose_without_btf_reads_no_structure),
         cmocka_unit_test(every_worse_way_says_what_it_costs),
     };
 
