@@ -11,6 +11,7 @@
  * leaves arguments out that are the same in every call (".constprop"): OpenSSL's secret stands two or four words
  * earlier then. x86-64 only: six words in registers, the others behind the return address (System V ABI 3.2.3).
  */
+#include "cookie.bpf.h"
 #include "secret.bpf.h"
 
 /* Volatile, as master_label is. */
@@ -91,7 +92,7 @@ static __always_inline bool is_key_expansion(const struct prf_call *call, bool s
 
 static __always_inline int prf(struct pt_regs *ctx, bool sleepable)
 {
-    uint64_t cookie = bpf_get_attach_cookie(ctx), stack[STACK_WORDS] = {}, words[REGISTER_WORDS];
+    uint64_t cookie = attach_cookie(ctx), stack[STACK_WORDS] = {}, words[REGISTER_WORDS];
     struct ec_secret_event *event;
     struct prf_call call;
 
