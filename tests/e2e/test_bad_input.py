@@ -109,9 +109,10 @@ class BadInput(lab.Lab):
         self.refuse("tls", "-w", self.path("no/such/directory/file"), says="no/such/directory")
         self.refuse("tls", "-w", self.tmp, says=re.escape(self.tmp))
 
-    def test_no_terminal_output(self):
-        self.refuse("tls", says="-w")
-        self.refuse("tls", "-m", "text", says="text")
+    def test_nowhere_to_write(self):
+        self.refuse("tls", "-m", "pcapng", says="-w FILE")
+        self.refuse("tls", "-m", "keylog", says="-w FILE")
+        self.refuse("nss", says="no plaintext")
 
     def test_no_such_command(self):
         self.refuse(*self.capture("--", "no-such-program-here"), says="no-such-program-here")
