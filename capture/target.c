@@ -104,6 +104,34 @@ static gboolean program_id_equal(gconstpointer a, gconstpointer b)
     return memcmp(a, b, sizeof(struct program_id)) == 0;
 }
 
+static struct program_id program_id_of(const struct stat *status)
+{
+    return (struct program_id){
+        .file = {.dev = status->st_dev, .ino = status->st_ino},
+        .size = (uint64_t)status->st_size,
+        .seconds = (uint64_t)status->st_ctim.tv_sec,
+        .nanoseconds = (uint64_t)status->st_ctim.tv_nsec,
+    };
+}
+
+static void program_set_barren(ec_target_list *list, const struct stat *status)
+{
+    const struct program_id id = program_id_of(status);
+
+    if (g_hash_table_size(list->barren) >= BARREN_MAX)
+        g_hash_table_remove_all(list->barren);
+    g_hash_table_add(list->barren, g_memdup2(&id, sizeof(id)));
+}
+
+/* Ourselves hold every label that TLS libraries are known by, as constants. */
+static void own_program_set_barren(ec_target_list *list)
+{
+    struct stat status;
+
+    if (stat("/proc/self/exe", &status) == 0)
+        program_set_barren(list, &status);
+}
+
 ec_target_list *ec_target_list_new_empty(bool find_points)
 {
     ec_target_list *list = g_new0(ec_target_list, 1);
@@ -115,6 +143,7 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
     list->text = g_string_sized_new(1 << 16);
+    own_program_set_barren(list);
     return list;
 }
 
@@ -462,25 +491,6 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
 }
 
 /* ---- programs ---- */
-
-static struct program_id program_id_of(const struct stat *status)
-{
-    return (struct program_id){
-        .file = {.dev = status->st_dev, .ino = status->st_ino},
-        .size = (uint64_t)status->st_size,
-        .seconds = (uint64_t)status->st_ctim.tv_sec,
-        .nanoseconds = (uint64_t)status->st_ctim.tv_nsec,
-    };
-}
-
-static void program_set_barren(ec_target_list *list, const struct stat *status)
-{
-    const struct program_id id = program_id_of(status);
-
-    if (g_hash_table_size(list->barren) >= BARREN_MAX)
-        g_hash_table_remove_all(list->barren);
-    g_hash_table_add(list->barren, g_memdup2(&id, sizeof(id)));
-}
 
 /* As the process's mount namespace names it. */
 static char *program_get_path(const ec_target_list *list, uint32_t pid)
