@@ -215,7 +215,8 @@ class TestText(lab.Lab):
         self.assertGreater(len(files), 3)
         for name in files:
             self.assertEqual(os.stat(name).st_mode & 0o777, 0o600)
-            self.assertLessEqual(os.path.getsize(name), 4096)
+            if self.read(name).count("\n") > 1:  # a longer message, of any program of this machine, has a file to itself
+                self.assertLessEqual(os.path.getsize(name), 4096)
             self.assertRegex(name, r"/out_\d{5}_\d{14}\.json$")
         events = [event for name in files for event in self.events(name)]
         self.assert_once(events, [f"{self.token}{n}" for n in range(10)], self.BOTH_ENDS)
