@@ -102,7 +102,8 @@ struct ec_packet {
     uint16_t vlan_proto; /* EtherType, host order: 0x8100 or 0x88a8 */
     uint8_t direction;   /* enum ec_direction */
     uint8_t flags;       /* enum ec_packet_flag */
-    uint8_t pad[6];
+    uint16_t gso_size;   /* not 0: stands for several packets, each but the last with so many bytes of payload */
+    uint8_t pad[4];
     uint64_t cookie;      /* of the owner's socket, 0 if none was found */
     uint64_t peer_cookie; /* likewise */
     struct ec_owner owner;

@@ -353,6 +353,7 @@ static __always_inline void fill(struct __sk_buff *skb, enum ec_direction direct
     packet->caplen = packet->len < config.snaplen ? packet->len : config.snaplen;
     packet->record.size = sizeof(*packet) + packet->caplen;
     packet->direction = direction;
+    packet->gso_size = skb->gso_size;
     if (skb->vlan_present) {
         packet->flags |= EC_PACKET_VLAN;
         packet->vlan_tci = skb->vlan_tci;

@@ -15,6 +15,12 @@ struct object {
     uint64_t pid;
 };
 
+/* The ends of a connection, in the order of their bytes. */
+struct ends {
+    struct ec_endpoint low, high;
+};
+_Static_assert(sizeof(struct ends) == 2 * (16 + 2), "no padding: compared as bytes");
+
 struct table {
     GHashTable *young, *old;
     GHashFunc hash;
@@ -24,6 +30,7 @@ struct table {
 struct ec_addresses {
     struct table handshakes; /* struct random → struct ec_address */
     struct table objects;    /* struct object → struct random */
+    struct table datagrams;  /* struct ends → NULL; over UDP only */
 };
 
 static guint random_hash(gconstpointer key)
@@ -49,6 +56,26 @@ static guint object_hash(gconstpointer key)
 static gboolean object_equal(gconstpointer a, gconstpointer b)
 {
     return memcmp(a, b, sizeof(struct object)) == 0;
+}
+
+static guint ends_hash(gconstpointer key)
+{
+    const uint8_t *byte = key;
+    guint hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < sizeof(struct ends); i++)
+        hash = (hash ^ byte[i]) * 16777619u;
+    return hash;
+}
+
+static gboolean ends_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(struct ends)) == 0;
+}
+
+static struct ends ends_make(const struct ec_endpoint *a, const struct ec_endpoint *b)
+{
+    return memcmp(a, b, sizeof(*a)) < 0 ? (struct ends){*a, *b} : (struct ends){*b, *a};
 }
 
 static void table_open(struct table *table, GHashFunc hash, GEqualFunc equal)
@@ -88,6 +115,7 @@ ec_addresses *ec_addresses_new(void)
 
     table_open(&addresses->handshakes, random_hash, random_equal);
     table_open(&addresses->objects, object_hash, object_equal);
+    table_open(&addresses->datagrams, ends_hash, ends_equal);
     return addresses;
 }
 
@@ -97,6 +125,7 @@ void ec_addresses_free(ec_addresses *addresses)
         return;
     table_close(&addresses->handshakes);
     table_close(&addresses->objects);
+    table_close(&addresses->datagrams);
     g_free(addresses);
 }
 
@@ -104,6 +133,20 @@ void ec_addresses_add(ec_addresses *addresses, const uint8_t client_random[stati
                       const struct ec_address *address)
 {
     table_put(&addresses->handshakes, g_memdup2(client_random, EC_RANDOM_LEN), g_memdup2(address, sizeof(*address)));
+    if (address->transport == EC_TRANSPORT_UDP) {
+        const struct ends ends = ends_make(&address->client, &address->server);
+
+        table_put(&addresses->datagrams, g_memdup2(&ends, sizeof(ends)), NULL);
+    }
+}
+
+bool ec_addresses_is_datagram(const ec_addresses *addresses, const struct ec_endpoint *source,
+                              const struct ec_endpoint *destination)
+{
+    const struct ends ends = ends_make(source, destination);
+
+    return g_hash_table_contains(addresses->datagrams.young, &ends) ||
+           g_hash_table_contains(addresses->datagrams.old, &ends);
 }
 
 void ec_addresses_name(ec_addresses *addresses, uint32_t pid, uint64_t object,

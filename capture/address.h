@@ -25,6 +25,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_addresses, ec_addresses_free)
 /* A handshake with this client random was seen. */
 void ec_addresses_add(ec_addresses *addresses, const uint8_t client_random[static EC_RANDOM_LEN],
                       const struct ec_address *address);
+/* Whether one was seen over UDP between these two, in whichever direction. */
+bool ec_addresses_is_datagram(const ec_addresses *addresses, const struct ec_endpoint *source,
+                              const struct ec_endpoint *destination);
 /* The process's object has this client random. */
 void ec_addresses_name(ec_addresses *addresses, uint32_t pid, uint64_t object,
                        const uint8_t client_random[static EC_RANDOM_LEN]);

@@ -321,6 +321,13 @@ static const struct ec_flow_rules *get_rules(const struct ec_segment *segment)
     return segment->payload_len > 0 && segment->payload[0] & 0x80 ? &ec_quic_flow_rules : &ec_dtls_flow_rules;
 }
 
+bool ec_handshakes_is_datagram(const ec_handshakes *handshakes, const struct ec_segment *segment)
+{
+    return segment->transport == EC_TRANSPORT_UDP &&
+           (get_rules(segment)->begins(segment) ||
+            ec_addresses_is_datagram(handshakes->addresses, &segment->source, &segment->destination));
+}
+
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need)
 {
     const struct ec_flow_rules *rules = get_rules(segment);

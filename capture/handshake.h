@@ -46,6 +46,9 @@ struct ec_need {
     uint8_t client_random[EC_RANDOM_LEN];
     void *flow; /* private */
 };
+/* Whether a segment over UDP is of a connection whose handshake was seen, or opens one. What else comes over UDP may be
+ * a kernel's tunnel, whose packets hold others. */
+bool ec_handshakes_is_datagram(const ec_handshakes *handshakes, const struct ec_segment *segment);
 /* Looks at the next segment. */
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need);
 /* Those of the needed labels that have not come: bits as in ec_need. */

@@ -147,6 +147,7 @@ bool ec_segment_parse(int linktype, const uint8_t *data, size_t len, struct ec_s
         return false;
     if (rest.len == 0)
         return false;
+    segment.ip_at = (size_t)(rest.data - data);
     ip = rest.data[0] >> 4 == 4 ? parse_ipv4(&rest, &segment) : rest.data[0] >> 4 == 6 && parse_ipv6(&rest, &segment);
     if (!ip || !(segment.transport == EC_TRANSPORT_UDP ? parse_udp : parse_tcp)(&rest, &segment))
         return false;

@@ -23,6 +23,7 @@ struct ec_segment {
     enum ec_transport transport;
     uint32_t sequence;      /* TCP only, 0 else */
     uint8_t flags;          /* enum ec_tcp_flag among others; TCP only, 0 else */
+    size_t ip_at;           /* of the IP header, from the packet's start; bytes */
     const uint8_t *payload; /* within the packet */
     size_t payload_len;     /* bytes of it that were captured */
 };

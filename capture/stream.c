@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "stream.h"
 
+#include "datagram.h"
 #include "handshake.h"
 #include "log.h"
 #include "message.h"
@@ -30,9 +31,11 @@ struct interface {
     uint64_t received;
 };
 
-/* The earliest packet, looked at once, while it waits. */
+/* The earliest packet, looked at once, while it waits; or one datagram of the several that it stands for. */
 struct head {
     const struct ec_packet *packet; /* NULL: not looked at yet */
+    uint32_t index;                 /* of the datagram */
+    bool more;                      /* another one follows */
     struct ec_need need;
     const uint8_t *data; /* with its VLAN tag, if it has one */
     uint32_t caplen, len;
@@ -57,6 +60,7 @@ struct ec_stream {
     guint announced;    /* so many of them are known to the sinks */
     struct head head;
     uint8_t *tagged;       /* EC_SNAPLEN_MAX + VLAN_TAG_LEN bytes */
+    uint8_t *datagram;     /* likewise */
     uint64_t watermark;    /* every packet up to here is in the queue; ns, CLOCK_BOOTTIME */
     uint64_t written_time; /* of the last packet or message handed out; ns, CLOCK_BOOTTIME */
     uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
@@ -115,6 +119,7 @@ ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
     stream->handshakes = ec_handshakes_new(config->verify);
     stream->owners = ec_owners_new(OWNERS_REMEMBERED);
     stream->tagged = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
+    stream->datagram = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
     stream->epoch = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
     stream->packets = ec_ring_open(config->packets_fd, config->packets_size, error);
     if (!stream->packets)
@@ -149,6 +154,7 @@ void ec_stream_free(ec_stream *stream)
     ec_ring_close(stream->events);
     g_clear_error(&stream->failure);
     g_free(stream->tagged);
+    g_free(stream->datagram);
     g_free(stream);
 }
 
@@ -352,22 +358,45 @@ static bool passes_capture_filter(const ec_stream *stream, int linktype)
     return ec_filter_match(filter, head->data, head->caplen, head->len);
 }
 
+/* Puts the datagram in the place of the packet that stands for it and others. */
+static void cut_head(ec_stream *stream, int linktype)
+{
+    struct head *head = &stream->head;
+    struct ec_datagram datagram;
+
+    if ((head->index == 0 && !ec_handshakes_is_datagram(stream->handshakes, &head->segment)) ||
+        !ec_datagram_cut(head->data, &head->segment, head->packet->gso_size, head->index, stream->datagram, &datagram))
+        return;
+    head->data = stream->datagram;
+    head->caplen = datagram.caplen;
+    head->len = datagram.len;
+    head->more = !datagram.last;
+    ec_segment_parse(linktype, head->data, head->caplen, &head->segment);
+}
+
 /* The first look at the earliest packet. */
-static void inspect_head(ec_stream *stream, const struct ec_packet *packet)
+static void inspect_head(ec_stream *stream, const struct ec_packet *packet, uint32_t index)
 {
     struct head *head = &stream->head;
     int linktype;
 
-    *head = (struct head){
-        .packet = packet, .data = packet->data, .caplen = packet->caplen, .len = packet->len, .scanned = 1};
+    *head = (struct head){.packet = packet,
+                          .index = index,
+                          .data = packet->data,
+                          .caplen = packet->caplen,
+                          .len = packet->len,
+                          .scanned = 1};
     if (!find_interface(stream, packet->ifindex, &head->interface))
         return;
     linktype = g_array_index(stream->interfaces, struct interface, head->interface).view.linktype;
     if (packet->flags & EC_PACKET_VLAN)
         insert_tag(stream, packet);
     head->accepted = passes_capture_filter(stream, linktype);
-    if (head->accepted && ec_segment_parse(linktype, head->data, head->caplen, &head->segment))
-        ec_handshakes_inspect(stream->handshakes, &head->segment, &head->need);
+    if (!head->accepted || !ec_segment_parse(linktype, head->data, head->caplen, &head->segment))
+        return;
+    if (packet->gso_size)
+        cut_head(stream, linktype);
+    ec_handshakes_inspect(stream->handshakes, &head->segment, &head->need);
 }
 
 /* Whether this end's process will give the secrets that are missing. */
@@ -596,12 +625,16 @@ static void write_message(ec_stream *stream)
 static bool write_packet(ec_stream *stream, const struct ec_packet *packet, bool last, uint64_t now)
 {
     if (stream->head.packet != packet)
-        inspect_head(stream, packet);
+        inspect_head(stream, packet, 0);
     if (!last && must_wait(stream, now))
         return false;
     ec_handshakes_expire(stream->handshakes, packet->record.time, give_secret, stream);
     if (stream->head.accepted)
         write_head(stream);
+    if (stream->head.more) {
+        inspect_head(stream, packet, stream->head.index + 1);
+        return true;
+    }
     stream->head.packet = NULL;
     ec_queue_pop(stream->queue, &stream->release);
     return true;

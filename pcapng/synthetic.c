@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "synthetic.h"
 
+#include "checksum.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -134,21 +136,6 @@ static void put32(uint8_t *at, uint32_t value)
     put16(at + 2, value);
 }
 
-/* RFC 1071, before it is folded and inverted. */
-static uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len)
-{
-    for (; len >= 2; bytes += 2, len -= 2)
-        sum += (uint32_t)bytes[0] << 8 | bytes[1];
-    return len ? sum + ((uint32_t)bytes[0] << 8) : sum;
-}
-
-static uint16_t checksum_end(uint64_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 static bool is_ipv4(const struct ec_endpoint *endpoint)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -176,7 +163,7 @@ static uint64_t ip_fill(uint8_t *packet, size_t header_len, const struct ec_endp
         packet[9] = protocol;
         memcpy(packet + 12, from->address + 12, 4);
         memcpy(packet + 16, to->address + 12, 4);
-        put16(packet + 10, checksum_end(checksum_add(0, packet, IPV4_LEN)));
+        put16(packet + 10, ec_checksum_end(ec_checksum_add(0, packet, IPV4_LEN)));
     } else {
         packet[0] = 0x60;
         put16(packet + 4, len);
@@ -185,8 +172,8 @@ static uint64_t ip_fill(uint8_t *packet, size_t header_len, const struct ec_endp
         memcpy(packet + 8, from->address, 16);
         memcpy(packet + 24, to->address, 16);
     }
-    return checksum_add(checksum_add((uint64_t)protocol + len, from->address + skip, 16 - skip), to->address + skip,
-                        16 - skip);
+    return ec_checksum_add(ec_checksum_add((uint64_t)protocol + len, from->address + skip, 16 - skip),
+                           to->address + skip, 16 - skip);
 }
 
 /* Where packets go for one piece. */
@@ -219,7 +206,7 @@ static bool tcp_write(const struct output *output, const struct stream *stream, 
     memcpy(tcp + TCP_LEN, syn_options, options);
     if (len)
         memcpy(tcp + TCP_LEN + options, payload, len);
-    put16(tcp + 16, checksum_end(checksum_add(sum, tcp, tcp_len)));
+    put16(tcp + 16, ec_checksum_end(ec_checksum_add(sum, tcp, tcp_len)));
     return output->write(output->packet, (uint32_t)start + tcp_len, direction, &stream->real, output->data);
 }
 
@@ -232,15 +219,13 @@ static bool udp_write(const struct output *output, const struct stream *stream, 
     const size_t start = ip_len(&stream->tuple);
     uint64_t sum = ip_fill(output->packet, start, from, to, IPPROTO_UDP, UDP_LEN + len);
     uint8_t *udp = output->packet + start;
-    uint16_t checksum;
 
     put16(udp, from->port);
     put16(udp + 2, to->port);
     put16(udp + 4, UDP_LEN + len);
     put16(udp + 6, 0);
     memcpy(udp + UDP_LEN, payload, len);
-    checksum = checksum_end(checksum_add(sum, udp, UDP_LEN + len));
-    put16(udp + 6, checksum ? checksum : 0xffff); /* RFC 768: 0 means none */
+    put16(udp + 6, ec_checksum_end_udp(ec_checksum_add(sum, udp, UDP_LEN + len)));
     return output->write(output->packet, (uint32_t)start + UDP_LEN + len, direction, &stream->real, output->data);
 }
 

@@ -102,16 +102,17 @@ class Datagram(lab.Lab):
         return ["gtlsclient", "-q", "--exit-on-all-streams-close", *arguments, "127.0.0.1", str(PORT), URL]
 
     def assert_quic_decrypted(self, path, connections=1):
-        """Every packet, in both directions, from the Handshake packets on."""
+        """Every packet, in both directions, from the Handshake packets on. Each connection has its own port; what is sent
+        again, on a busy machine, is there twice."""
         rows = self.decrypt(path, f"quic && udp.port == {PORT} && !(quic.long.packet_type == 3)", "frame.number",
-                            "udp.srcport", "quic.frame_type", "tls.handshake.type", "quic.stream_data")
-        unread = [row[0] for row in rows if not row[2]]
+                            "udp.srcport", "udp.dstport", "quic.frame_type", "tls.handshake.type", "quic.stream_data")
+        unread = [row[0] for row in rows if not row[3]]
         self.assertEqual(unread, [], "QUIC packets that tshark could not decrypt")
-        for server in (True, False):
-            types = [kind for row in rows if (row[1] == str(PORT)) == server for kind in row[3].split(",")]
-            self.assertEqual(types.count("20"), connections, f"Finished, decrypted, {'server' if server else 'client'}")
-        answers = sum(BODY.encode().hex() in row[4] for row in rows)
-        self.assertEqual(answers, connections, "responses")
+        for sender, receiver in ((1, 2), (2, 1)):
+            finished = {row[receiver] for row in rows if row[sender] == str(PORT) and "20" in row[4].split(",")}
+            self.assertEqual(len(finished), connections, f"Finished, decrypted, {'server' if sender == 1 else 'client'}")
+        answered = {row[2] for row in rows if BODY.encode().hex() in row[5]}
+        self.assertEqual(len(answered), connections, "responses")
         self.assertIn(f"{connections} with secrets, {connections} verified; 0 without", self.read("ecapture.log"))
         self.assert_whole(path)
 
@@ -143,6 +144,21 @@ class Datagram(lab.Lab):
         self.assertIn("CLIENT_EARLY_TRAFFIC_SECRET", [line.split()[0] for line in pcapng.File(path).secrets])
         self.assert_quic_decrypted(path, 2)
 
+    def test_quic_segmented(self):
+        """The server hands the kernel several datagrams at once (UDP_SEGMENT): in the file each is a packet."""
+        size = 200000
+        self.start_quic_server()
+        with open(self.path("www/index.html"), "w", encoding="utf-8") as file:
+            file.write(BODY * (size // len(BODY)))
+        path = self.path("segmented.pcapng")
+        self.capture_command("gnutls", path, *self.quic_client())
+        rows = self.decrypt(path, f"quic && udp.srcport == {PORT}", "frame.number", "udp.length", "quic.frame_type",
+                            "quic.stream_data", "udp.checksum.status")
+        self.assertEqual([row[0] for row in rows if not row[2]], [], "QUIC packets that tshark could not decrypt")
+        self.assertGreaterEqual(sum(len(row[3].replace(",", "")) // 2 for row in rows), size, "bytes of the response")
+        self.assertLess(max(int(row[1]) for row in rows), 1500, "longer than a frame: several datagrams")
+        self.assert_whole(path)
+
     def test_quic_live(self):
         self.start_quic_server()
         tshark = self.start_tshark(fields=("quic.stream_data",), display="quic.stream_data", interface="ecapture-gnutls")
@@ -152,24 +168,17 @@ class Datagram(lab.Lab):
         tshark.stop()
 
     def test_quic_chromium(self):
-        """BoringSSL inside; its ClientHello is cut, shuffled and takes two datagrams. In about one run of five tshark
-        leaves one packet of a connection alone, and it is not known why: one of three captures has to be whole."""
+        """BoringSSL inside; its ClientHello is cut, shuffled and takes two datagrams."""
         lab.need("chromium")
         self.start_quic_server()
-        for attempt in range(3):
-            path = self.path(f"chromium{attempt}.pcapng")
-            ecapture = self.start_ecapture("--verify", "-w", path)
-            self.chromium("about:blank")
-            self.wait_for_hook_point("cache")
-            for _ in range(2):
-                self.assertIn(BODY, self.chromium(URL))
-            self.end(ecapture)
-            try:
-                self.assert_quic_decrypted(path, 2)
-                return
-            except AssertionError as error:
-                problem = error
-        raise problem
+        path = self.path("chromium.pcapng")
+        ecapture = self.start_ecapture("--verify", "-w", path)
+        self.chromium("about:blank")
+        self.wait_for_hook_point("cache")
+        for _ in range(2):
+            self.assertIn(BODY, self.chromium(URL))
+        self.end(ecapture)
+        self.assert_quic_decrypted(path, 2)
 
     def chromium(self, url):
         with open(self.certificate()[0], "rb") as file:

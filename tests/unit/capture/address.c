@@ -98,6 +98,22 @@ static void add_very_many_forgets_the_oldest_only(void **state)
     assert_true(ec_addresses_find(addresses, 10, 99999ull << 8, &address));
 }
 
+static void is_datagram_knows_both_directions_over_udp_only(void **state)
+{
+    g_autoptr(ec_addresses) addresses = ec_addresses_new();
+    const struct ec_address udp = {.client.port = 1, .server.port = 443, .transport = EC_TRANSPORT_UDP};
+    const struct ec_address tcp = {.client.port = 2, .server.port = 443, .transport = EC_TRANSPORT_TCP};
+    uint8_t client_random[EC_RANDOM_LEN];
+    (void)state;
+
+    make_random(1, client_random);
+    ec_addresses_add(addresses, client_random, &udp);
+    ec_addresses_add(addresses, client_random, &tcp);
+    assert_true(ec_addresses_is_datagram(addresses, &udp.client, &udp.server));
+    assert_true(ec_addresses_is_datagram(addresses, &udp.server, &udp.client));
+    assert_false(ec_addresses_is_datagram(addresses, &tcp.client, &tcp.server));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +122,7 @@ int main(void)
         cmocka_unit_test(find_object_of_another_process_is_unknown),
         cmocka_unit_test(find_object_used_again_has_the_later_ends),
         cmocka_unit_test(add_very_many_forgets_the_oldest_only),
+        cmocka_unit_test(is_datagram_knows_both_directions_over_udp_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

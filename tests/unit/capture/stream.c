@@ -23,6 +23,7 @@ struct record_sink {
     uint8_t marks[CALLS_MAX];
     uint64_t times[CALLS_MAX];
     uint32_t pids[CALLS_MAX];
+    uint32_t lens[CALLS_MAX];
     unsigned n_calls, n_packets;
     bool fail;
 };
@@ -65,6 +66,7 @@ static bool on_packet(struct ec_sink *base, const struct ec_sink_packet *packet,
     sink->calls[sink->n_calls++] = 'p';
     sink->marks[sink->n_packets] = packet->data[0];
     sink->times[sink->n_packets] = packet->time;
+    sink->lens[sink->n_packets] = packet->len;
     sink->pids[sink->n_packets++] = packet->owner ? packet->owner->pid : 0;
     return true;
 }
@@ -182,6 +184,18 @@ static void put_segment(struct fixture *fixture, bool from_client, uint32_t sequ
     data[27] = (uint8_t)sequence;
     data[32] = 0x50;
     memcpy(data + 40, payload, len);
+    put_packet(fixture, &packet, data);
+}
+
+static void put_datagram(struct fixture *fixture, uint64_t time, uint16_t gso_size, const void *payload, size_t len)
+{
+    uint8_t data[300] = {0x45, 0, 0, (uint8_t)(28 + len), 0, 0, 0, 0, 64, 17, [12] = 1, [16] = 2};
+    struct ec_packet packet = make_packet(time, (uint32_t)(28 + len));
+
+    packet.gso_size = gso_size;
+    memcpy(data + 20, "\xc3\x50\x01\xbb", 4);
+    data[25] = (uint8_t)(8 + len);
+    memcpy(data + 28, payload, len);
     put_packet(fixture, &packet, data);
 }
 
@@ -482,6 +496,27 @@ static void pump_vlan_tag_is_filtered_like_tcpdump(void **state)
     }
 }
 
+/* Behind a DTLS ClientHello, or behind nothing. */
+static void pump_several_datagrams_in_one_are_cut_where_a_handshake_was_seen(void **state)
+{
+    static const uint8_t hello[25 + 34] = {22, 0xfe, 0xfd, [12] = 46, 1, [16] = 34, [24] = 34, 0xfe, 0xfd};
+    (void)state;
+
+    for (unsigned known = 0; known < 2; known++) {
+        struct fixture *fixture = open_stream((struct ec_stream_config){0});
+
+        if (known)
+            put_datagram(fixture, now() - 2 * MS, 0, hello, sizeof(hello));
+        put_datagram(fixture, now() - 1 * MS, 3, "abcdefg", 7);
+        ec_stream_pump(fixture->stream, true, NULL);
+        assert_string_equal(fixture->sink->calls, known ? "ipppp" : "ip");
+        assert_int_equal(fixture->sink->lens[0], known ? 28 + sizeof(hello) : 28 + 7);
+        assert_int_equal(fixture->sink->lens[2], known ? 28 + 3 : 0);
+        assert_int_equal(fixture->sink->lens[3], known ? 28 + 1 : 0);
+        close_stream(fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +536,7 @@ int main(void)
         cmocka_unit_test(pump_failing_sink_returns_its_error),
         cmocka_unit_test(pump_vlan_tag_is_put_back),
         cmocka_unit_test(pump_vlan_tag_is_filtered_like_tcpdump),
+        cmocka_unit_test(pump_several_datagrams_in_one_are_cut_where_a_handshake_was_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
