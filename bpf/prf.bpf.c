@@ -14,12 +14,12 @@
 #include "cookie.bpf.h"
 #include "secret.bpf.h"
 
+#if defined(__TARGET_ARCH_x86)
 /* Volatile, as master_label is. */
 static const volatile char key_expansion[] = "key expansion";
 #define KEY_EXPANSION_LEN (sizeof(key_expansion) - 1)
 #define MASTER_LEN 48
 
-#if defined(__TARGET_ARCH_x86)
 /* Words behind the return address that are looked at. */
 #define STACK_WORDS 7
 
