@@ -3,9 +3,10 @@
 
 #include "cgroup.h"
 #include "log.h"
-#include "module.h"
+#include "programs.h"
 #include "seed.h"
 #include "session.h"
+#include "tc.h"
 #include "uprobe.h"
 #include "way.h"
 
@@ -15,35 +16,21 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* include/uapi/linux/bpf.h, Linux 6.6 (commit e420bed02507); older headers lack them. */
-enum { TCX_INGRESS = 46, TCX_EGRESS = 47, TCX_BEFORE = 1 << 3 };
-/* Our tc filters, where TCX is missing: never another's, so a start sweeps what a kill has left. */
-enum { TC_HANDLE = 0xeca, TC_PRIORITY = 1 };
 
 /* So many CPUs are named with what they lost. */
 enum { DROPPING_CPUS_MAX = 32 };
 /* Connections, and calls under way, that plaintext is taken of at once: the least recently used is forgotten. */
 enum { PLAINTEXT_ENTRIES = 65536 };
 
-enum direction { INGRESS, EGRESS, DIRECTIONS };
-
-struct attached_interface {
-    int ifindex;
-    int links[DIRECTIONS]; /* descriptors of TCX links, -1: none */
-    bool clsact[DIRECTIONS];
-};
-
 struct ec_kernel {
     struct ecapture_bpf *skeleton;
     GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
     GArray *uprobes;    /* int: descriptors of uprobe links */
     uint32_t n_layouts; /* in the map mysqld_layouts */
-    GArray *interfaces; /* struct attached_interface */
+    GArray *interfaces; /* struct ec_tc_interface */
     enum ec_way ways[EC_JOB_MAX];
     int no_types; /* descriptor of an empty BTF, -1: not needed */
 };
@@ -53,24 +40,12 @@ static void link_free(gpointer link)
     bpf_link__destroy(link);
 }
 
-static void detach_clsact(const struct attached_interface *interface, enum direction direction);
-
-static void interface_clear(struct attached_interface *interface)
-{
-    for (int i = 0; i < DIRECTIONS; i++) {
-        if (interface->links[i] >= 0)
-            close(interface->links[i]);
-        if (interface->clsact[i])
-            detach_clsact(interface, (enum direction)i);
-    }
-}
-
 void ec_kernel_free(ec_kernel *kernel)
 {
     if (!kernel)
         return;
     for (guint i = 0; i < kernel->interfaces->len; i++)
-        interface_clear(&g_array_index(kernel->interfaces, struct attached_interface, i));
+        ec_tc_detach(&g_array_index(kernel->interfaces, struct ec_tc_interface, i));
     for (guint i = 0; i < kernel->uprobes->len; i++)
         close(g_array_index(kernel->uprobes, int, i));
     g_array_unref(kernel->uprobes);
@@ -154,150 +129,7 @@ static struct ecapture_bpf *open_skeleton(const struct ec_kernel_config *config,
 
 static bool has_way(const ec_kernel *kernel, enum ec_way way)
 {
-    return kernel->ways[ec_way_infos[way].job] == way;
-}
-
-static bool wants_plaintext(const ec_kernel *kernel)
-{
-    return kernel->skeleton->rodata->config.plaintext != EC_PLAINTEXT_NONE;
-}
-
-/* It matters to these when a process ends, or becomes another program. */
-#define SHELL_MODULES (1u << EC_MODULE_BASH | 1u << EC_MODULE_ZSH)
-
-/* Each has a program that may sleep and one that doesn't; NULL: it never sleeps. Only what a session's modules need is
- * loaded. */
-static const struct {
-    const char *sleepable, *nosleep;
-    unsigned modules;
-} uprobes[] = {
-    [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
-    [EC_UPROBE_PRF] = {"ec_prf", "ec_prf_nosleep", 1u << EC_MODULE_TLS},
-    [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
-    [EC_UPROBE_NSS] = {"ec_nss_secret", "ec_nss_secret_nosleep", 1u << EC_MODULE_NSS},
-    [EC_UPROBE_MYSQLD_BEGIN] = {NULL, "ec_mysqld_begin", 1u << EC_MODULE_MYSQLD},
-    [EC_UPROBE_MYSQLD_OK] = {NULL, "ec_mysqld_ok", 1u << EC_MODULE_MYSQLD},
-    [EC_UPROBE_MYSQLD_END] = {NULL, "ec_mysqld_end", 1u << EC_MODULE_MYSQLD},
-    [EC_UPROBE_POSTGRES_ACTIVITY] = {NULL, "ec_postgres_activity", 1u << EC_MODULE_POSTGRES},
-    [EC_UPROBE_POSTGRES_END_COMMAND] = {NULL, "ec_postgres_end_command", 1u << EC_MODULE_POSTGRES},
-    [EC_UPROBE_POSTGRES_MESSAGE] = {NULL, "ec_postgres_message", 1u << EC_MODULE_POSTGRES},
-    [EC_UPROBE_POSTGRES_LOGIN] = {NULL, "ec_postgres_login", 1u << EC_MODULE_POSTGRES},
-    [EC_UPROBE_PLAINTEXT_ENTER] = {NULL, "ec_plaintext_enter", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
-    [EC_UPROBE_PLAINTEXT_LEAVE] = {"ec_plaintext_leave", "ec_plaintext_leave_nosleep",
-                                   1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
-    [EC_UPROBE_PLAINTEXT_GO_ENTER] = {"ec_plaintext_go_enter", "ec_plaintext_go_enter_nosleep", 1u << EC_MODULE_GOTLS},
-    [EC_UPROBE_PLAINTEXT_GO_LEAVE] = {"ec_plaintext_go_leave", "ec_plaintext_go_leave_nosleep", 1u << EC_MODULE_GOTLS},
-    [EC_UPROBE_SHELL_DONE] = {NULL, "ec_shell_done", SHELL_MODULES},
-    [EC_UPROBE_BASH_PROMPT] = {NULL, "ec_bash_prompt", 1u << EC_MODULE_BASH},
-    [EC_UPROBE_BASH_LINE] = {NULL, "ec_bash_line", 1u << EC_MODULE_BASH},
-    [EC_UPROBE_ZSH_ENTRY] = {NULL, "ec_zsh_entry", 1u << EC_MODULE_ZSH},
-    [EC_UPROBE_ZSH_LINE] = {NULL, "ec_zsh_line", 1u << EC_MODULE_ZSH},
-    [EC_UPROBE_READLINE_LINE] = {NULL, "ec_readline_line", 1u << EC_MODULE_BASH},
-};
-_Static_assert(G_N_ELEMENTS(uprobes) == EC_UPROBE_MAX, "a row per uprobe");
-
-static struct bpf_program *get_uprobe_program(const ec_kernel *kernel, enum ec_uprobe uprobe, bool sleepable)
-{
-    const char *name = sleepable ? uprobes[uprobe].sleepable : uprobes[uprobe].nosleep;
-
-    return name ? bpf_object__find_program_by_name(kernel->skeleton->obj, name) : NULL;
-}
-
-/* The one that this kernel and module settings use. */
-static struct bpf_program *choose_uprobe_program(const ec_kernel *kernel, enum ec_uprobe uprobe)
-{
-    return get_uprobe_program(kernel, uprobe,
-                              kernel->ways[EC_JOB_FAULTS] == EC_WAY_FAULTS_SLEEP && uprobes[uprobe].sleepable);
-}
-
-/* Those of shells read the terminal's name. */
-static bool needs_types(enum ec_uprobe uprobe)
-{
-    return (uprobes[uprobe].modules & SHELL_MODULES) != 0;
-}
-
-static bool wants_uprobe(const ec_kernel *kernel, enum ec_uprobe uprobe, unsigned modules)
-{
-    const bool plaintext = uprobe >= EC_UPROBE_PLAINTEXT_ENTER && uprobe <= EC_UPROBE_PLAINTEXT_GO_LEAVE;
-
-    if (needs_types(uprobe) && has_way(kernel, EC_WAY_TYPES_NONE))
-        return false;
-    return uprobes[uprobe].modules & modules && (!plaintext || wants_plaintext(kernel));
-}
-
-static void choose_uprobe_programs(ec_kernel *kernel, unsigned modules)
-{
-    for (enum ec_uprobe uprobe = 0; uprobe < EC_UPROBE_MAX; uprobe++) {
-        struct bpf_program *used = choose_uprobe_program(kernel, uprobe);
-
-        for (int sleepable = 0; sleepable < 2; sleepable++) {
-            struct bpf_program *program = get_uprobe_program(kernel, uprobe, sleepable);
-
-            if (program)
-                bpf_program__set_autoload(program, program == used && wants_uprobe(kernel, uprobe, modules));
-        }
-        if (kernel->ways[EC_JOB_UPROBES] == EC_WAY_UPROBES_LINKS)
-            bpf_program__set_expected_attach_type(used, EC_TRACE_UPROBE_MULTI);
-    }
-}
-
-/* Programs that need a way to be chosen; all others are loaded always. */
-static const struct {
-    enum ec_way way;
-    const char *program;
-    const char *function; /* that it is attached to, if not every kernel has it (IPv6 may be left out, or a module) */
-} optional[] = {
-    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_state", NULL},
-    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_send", NULL},
-    {EC_WAY_OWNERS_TRACEPOINTS, "ec_owner_recv", NULL},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_state", NULL},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_tcp_sendmsg", "tcp_sendmsg"},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_tcp_recvmsg", "tcp_recvmsg"},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_udp_sendmsg", "udp_sendmsg"},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_udp_recvmsg", "udp_recvmsg"},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_udpv6_sendmsg", "udpv6_sendmsg"},
-    {EC_WAY_OWNERS_FENTRY, "ec_owner_udpv6_recvmsg", "udpv6_recvmsg"},
-    {EC_WAY_OWNERS_KPROBES, "ec_touch", NULL},
-    {EC_WAY_OWNERS_KPROBES, "ec_forget", NULL},
-    {EC_WAY_NEW_SOCKETS_CGROUP, "ec_owner_create", NULL},
-    {EC_WAY_OLD_SOCKETS_ITERATOR, "ec_owner_seed", NULL},
-    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_exit", NULL},
-    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_fork", NULL},
-    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exec", NULL},
-    {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exit", NULL},
-    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_send", NULL},
-    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_recv", NULL},
-    {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_exit", NULL},
-    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_tcp_sendmsg", "tcp_sendmsg"},
-    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_tcp_recvmsg", "tcp_recvmsg"},
-    {EC_WAY_PLAINTEXT_FENTRY, "ec_plaintext_exit", NULL},
-};
-
-/* Of the optional ones. */
-static void drop_programs(struct bpf_object *object, const char *prefix)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
-        if (g_str_has_prefix(optional[i].program, prefix))
-            bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
-}
-
-/* Before the load: programs for what this kernel lacks would fail it. */
-static void choose_programs(ec_kernel *kernel, const struct ec_kernel_config *config)
-{
-    struct bpf_object *object = kernel->skeleton->obj;
-
-    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
-        bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), false);
-    for (size_t i = 0; i < G_N_ELEMENTS(optional); i++)
-        if (has_way(kernel, optional[i].way) &&
-            (!optional[i].function || ec_features_has_function(config->features, optional[i].function)))
-            bpf_program__set_autoload(bpf_object__find_program_by_name(object, optional[i].program), true);
-    if (!config->bpf.follow_forks)
-        bpf_program__set_autoload(kernel->skeleton->progs.ec_process_fork, false);
-    if (!wants_plaintext(kernel))
-        drop_programs(object, "ec_plaintext_");
-    if (!(config->modules & SHELL_MODULES))
-        drop_programs(object, "ec_shell_e");
+    return ec_ways_have(kernel->ways, way);
 }
 
 /* Room for as many sockets as one machine is likely to use within a short time; others make room. */
@@ -315,7 +147,7 @@ static void choose_settings(ec_kernel *kernel, const struct ec_kernel_config *co
                                                            : EC_TYPES_NONE;
     settings->touched = has_way(kernel, EC_WAY_OWNERS_KPROBES);
     settings->attach_cookie = !has_way(kernel, EC_WAY_UPROBES_COPIES);
-    for (size_t i = 0; wants_plaintext(kernel) && i < G_N_ELEMENTS(plaintext); i++)
+    for (size_t i = 0; config->bpf.plaintext != EC_PLAINTEXT_NONE && i < G_N_ELEMENTS(plaintext); i++)
         bpf_map__set_max_entries(plaintext[i], PLAINTEXT_ENTRIES);
     if (settings->touched)
         bpf_map__set_max_entries(kernel->skeleton->maps.touched, TOUCHED_MAX);
@@ -378,7 +210,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
     kernel->no_types = -1;
     kernel->links = g_ptr_array_new_with_free_func(link_free);
     kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(int));
-    kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct attached_interface));
+    kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct ec_tc_interface));
     if (!choose_ways(kernel, config, error))
         return NULL;
     types = open_types(kernel, config->btf_file);
@@ -388,8 +220,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
         return NULL;
     }
     choose_settings(kernel, config);
-    choose_uprobe_programs(kernel, config->modules);
-    choose_programs(kernel, config);
+    ec_programs_choose(kernel->skeleton->obj, kernel->ways, config);
     if (!load(kernel, error))
         return NULL;
     return g_steal_pointer(&kernel);
@@ -536,83 +367,21 @@ void ec_kernel_take_exit(ec_kernel *kernel, uint32_t pid)
         bpf_map__delete_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), 0);
 }
 
-static void describe_tc(const struct attached_interface *interface, enum direction direction,
-                        struct bpf_tc_hook *ret_hook, struct bpf_tc_opts *ret_options)
-{
-    *ret_hook = (struct bpf_tc_hook){.sz = sizeof(*ret_hook),
-                                     .ifindex = interface->ifindex,
-                                     .attach_point = direction == INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS};
-    *ret_options = (struct bpf_tc_opts){.sz = sizeof(*ret_options), .handle = TC_HANDLE, .priority = TC_PRIORITY};
-}
-
-/* Our filter alone: the qdisc may carry others'. */
-static void detach_clsact(const struct attached_interface *interface, enum direction direction)
-{
-    struct bpf_tc_opts options;
-    struct bpf_tc_hook hook;
-
-    describe_tc(interface, direction, &hook, &options);
-    bpf_tc_detach(&hook, &options);
-}
-
-/* Before TCX. BPF_TC_F_REPLACE takes the place of a filter that a killed capture has left. */
-static int attach_clsact(struct attached_interface *interface, const struct bpf_program *program,
-                         enum direction direction)
-{
-    struct bpf_tc_opts options;
-    struct bpf_tc_hook hook;
-    int err;
-
-    describe_tc(interface, direction, &hook, &options);
-    err = bpf_tc_hook_create(&hook);
-    if (err && err != -EEXIST)
-        return err;
-    options.prog_fd = bpf_program__fd(program);
-    options.flags = BPF_TC_F_REPLACE;
-    err = bpf_tc_attach(&hook, &options);
-    interface->clsact[direction] = err == 0;
-    return err;
-}
-
-/* At the head: a program ahead of us could redirect packets away unseen. */
-static int attach_tcx(struct attached_interface *interface, const struct bpf_program *program, enum direction direction)
-{
-    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = TCX_BEFORE);
-    enum bpf_attach_type type = (enum bpf_attach_type)(direction == INGRESS ? TCX_INGRESS : TCX_EGRESS);
-    int fd = bpf_link_create(bpf_program__fd(program), interface->ifindex, type, &options);
-
-    interface->links[direction] = fd;
-    return fd < 0 ? fd : 0;
-}
-
-static int attach_tc(const ec_kernel *kernel, struct attached_interface *interface, const struct bpf_program *program,
-                     enum direction direction)
-{
-    if (has_way(kernel, EC_WAY_PACKETS_TCX))
-        return attach_tcx(interface, program, direction);
-    return attach_clsact(interface, program, direction);
-}
-
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error)
 {
-    struct attached_interface interface = {.ifindex = ifindex, .links = {-1, -1}};
-    bool ethernet = linktype == EC_LINKTYPE_ETHERNET;
-    int err;
+    const struct ecapture_bpf *skeleton = kernel->skeleton;
+    struct ec_tc_interface interface = EC_TC_INTERFACE(ifindex);
+    bool ethernet = linktype == EC_LINKTYPE_ETHERNET, tcx = has_way(kernel, EC_WAY_PACKETS_TCX);
+    const struct bpf_program *in = ethernet ? skeleton->progs.ec_packet_eth_in : skeleton->progs.ec_packet_ip_in;
+    const struct bpf_program *out = loopback   ? skeleton->progs.ec_packet_lo
+                                    : ethernet ? skeleton->progs.ec_packet_eth_out
+                                               : skeleton->progs.ec_packet_ip_out;
+    int err = loopback ? 0 : ec_tc_attach(&interface, in, EC_TC_INGRESS, tcx);
 
-    if (loopback) {
-        err = attach_tc(kernel, &interface, kernel->skeleton->progs.ec_packet_lo, EGRESS);
-    } else {
-        err = attach_tc(kernel, &interface,
-                        ethernet ? kernel->skeleton->progs.ec_packet_eth_in : kernel->skeleton->progs.ec_packet_ip_in,
-                        INGRESS);
-        if (!err)
-            err = attach_tc(kernel, &interface,
-                            ethernet ? kernel->skeleton->progs.ec_packet_eth_out
-                                     : kernel->skeleton->progs.ec_packet_ip_out,
-                            EGRESS);
-    }
+    if (!err)
+        err = ec_tc_attach(&interface, out, EC_TC_EGRESS, tcx);
     if (err) {
-        interface_clear(&interface);
+        ec_tc_detach(&interface);
         return fail(error, EC_SESSION_ERROR_INTERFACE, -err, "can't attach to the network interface",
                     "it may just have gone; name others with -i");
     }
@@ -623,11 +392,11 @@ bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bo
 void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
 {
     for (guint i = 0; i < kernel->interfaces->len; i++) {
-        struct attached_interface *interface = &g_array_index(kernel->interfaces, struct attached_interface, i);
+        struct ec_tc_interface *interface = &g_array_index(kernel->interfaces, struct ec_tc_interface, i);
 
         if (interface->ifindex != ifindex)
             continue;
-        interface_clear(interface);
+        ec_tc_detach(interface);
         g_array_remove_index_fast(kernel->interfaces, i);
         return;
     }
@@ -649,8 +418,8 @@ static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe up
     }
     if (n == 0)
         return true;
-    fd = ec_uprobe_attach_link(bpf_program__fd(choose_uprobe_program(kernel, uprobe)), path, offsets, cookies, n,
-                               at_return);
+    fd = ec_uprobe_attach_link(bpf_program__fd(ec_programs_get_uprobe(kernel->skeleton->obj, kernel->ways, uprobe)),
+                               path, offsets, cookies, n, at_return);
     if (fd >= 0)
         g_array_append_val(kernel->uprobes, fd);
     return fd >= 0;
@@ -660,7 +429,7 @@ static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe up
 static bool attach_singly(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
                           const struct ec_probe *probes, size_t n_probes)
 {
-    const struct bpf_program *program = choose_uprobe_program(kernel, uprobe);
+    const struct bpf_program *program = ec_programs_get_uprobe(kernel->skeleton->obj, kernel->ways, uprobe);
 
     for (size_t i = 0; i < n_probes; i++) {
         int fd;
@@ -683,12 +452,12 @@ bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *p
 
     /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
     g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    /* The last first: what waits for a call's return must be there before what sees its beginning. */
-    if (n_probes > 0 && needs_types(probes[0].uprobe) && has_way(kernel, EC_WAY_TYPES_NONE)) {
+    if (n_probes > 0 && ec_programs_need_types(probes[0].uprobe) && has_way(kernel, EC_WAY_TYPES_NONE)) {
         g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY,
                     "shells can't be hooked on a kernel without BTF: give its types by --btf");
         return false;
     }
+    /* The last first: what waits for a call's return must be there before what sees its beginning. */
     for (enum ec_uprobe uprobe = EC_UPROBE_MAX; uprobe-- > 0;)
         for (int at_return = 1; at_return >= 0; at_return--)
             if (!(links ? attach_linked : attach_singly)(kernel, path, uprobe, at_return, probes, n_probes))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Our eBPF programs: loaded, attached, and gone again. The only code (with privilege.c, mappings.c and
- * what target.c opens) that needs capabilities. Everything attached is held by a file descriptor, so
- * the kernel detaches it when the process ends, however it ends (the clsact fallback excepted).
+ * Our eBPF programs: loaded, attached, and gone again. The only code (with tc.c and uprobe.c, which it calls,
+ * privilege.c, mappings.c and what target.c opens) that needs capabilities. Everything attached is held by a file
+ * descriptor, so the kernel detaches it when the process ends, however it ends (the clsact fallback excepted).
  */
 #include "abi.h"
 #include "feature.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A row in kernel.c each: which programs of bpf/ it is, which modules need them. */
+/* A row in programs.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
     EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
     EC_UPROBE_PRF,    /* cookie: EC_PRF_COOKIE() */

@@ -112,6 +112,11 @@ enum ec_way ec_way_choose(ec_features *features, enum ec_job job)
     return way;
 }
 
+bool ec_ways_have(const enum ec_way *ways, enum ec_way way)
+{
+    return ways[ec_way_infos[way].job] == way;
+}
+
 char *ec_way_describe_missing(ec_features *features, enum ec_way way)
 {
     uint32_t missing = ec_way_get_missing(features, way);

@@ -68,6 +68,8 @@ const char *ec_job_get_name(enum ec_job job);
 enum ec_way ec_job_get_best_way(enum ec_job job);
 /* The best way that this kernel has, EC_WAY_MAX if it has none. */
 enum ec_way ec_way_choose(ec_features *features, enum ec_job job);
+/* Whether `way` is the one of its job in `ways`, which has one of each job. */
+bool ec_ways_have(const enum ec_way *ways, enum ec_way way);
 /* What a way lacks, bits of enum ec_feature. If eBPF is not to be had at all, that alone. */
 uint32_t ec_way_get_missing(ec_features *features, enum ec_way way);
 /* What is missing and how to get it, for a reader; "" if nothing is. Free with g_free(). */
