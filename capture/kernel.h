@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Our eBPF programs: loaded, attached, and gone again. The only code (with tc.c and uprobe.c, which it calls,
- * privilege.c, mappings.c and what target.c opens) that needs capabilities. Everything attached is held by a file
+ * privilege.c, mappings.c and what proc.c opens) that needs capabilities. Everything attached is held by a file
  * descriptor, so the kernel detaches it when the process ends, however it ends (the clsact fallback excepted).
  */
 #include "abi.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Scanning /proc must be quick: 10,000 processes within two seconds. Hence one buffer for all of maps, no FILE, a look
- * at a line's last path component before anything else, and comm and status only of processes with a library.
- *
  * Every mapping is opened before it is known whether its file is in the list already: the device in maps is the
  * superblock's, which btrfs subvolumes share while their inode numbers repeat; only fstat(2) tells files apart.
  */
@@ -12,23 +9,17 @@
 #include "go-hook-point.h"
 #include "hook-cache.h"
 #include "library-path.h"
-#include "map-line.h"
 #include "nss-hook-point.h"
+#include "proc.h"
 #include "program-kind.h"
 #include "unsupported-tls.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <linux/magic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 G_DEFINE_QUARK(ec_target_error, ec_target_error)
@@ -50,13 +41,12 @@ struct program_id {
 
 struct ec_target_list {
     bool find_points;
-    int proc_fd;
+    ec_proc *proc;
     GPtrArray *processes;   /* of struct ec_process *, by pid */
     GPtrArray *libraries;   /* of struct ec_library * */
     GHashTable *by_file;    /* of struct file_id: struct ec_library *, borrowed */
     GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
     ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
-    GString *text;          /* the file of /proc that is being read */
 };
 
 /* ---- memory ---- */
@@ -137,12 +127,11 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     ec_target_list *list = g_new0(ec_target_list, 1);
 
     list->find_points = find_points;
-    list->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    list->proc = ec_proc_new();
     list->processes = g_ptr_array_new_with_free_func(process_free);
     list->libraries = g_ptr_array_new_with_free_func(library_free);
     list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
-    list->text = g_string_sized_new(1 << 16);
     own_program_set_barren(list);
     return list;
 }
@@ -151,13 +140,11 @@ void ec_target_list_free(ec_target_list *list)
 {
     if (list == NULL)
         return;
-    if (list->proc_fd >= 0)
-        close(list->proc_fd);
+    ec_proc_free(list->proc);
     g_ptr_array_unref(list->processes);
     g_hash_table_unref(list->by_file);
     g_hash_table_unref(list->barren);
     g_ptr_array_unref(list->libraries);
-    g_string_free(list->text, TRUE);
     g_free(list);
 }
 
@@ -364,91 +351,23 @@ const struct ec_library *ec_target_list_settle(ec_target_list *list)
 
 /* ---- mappings ---- */
 
-/* A line of maps, kept while others are looked at. */
-struct mapping {
-    struct ec_map_line line;
-    char *path; /* the name to open it by under the process's root: line.path as the file is called */
-};
-
-static void mapping_clear(gpointer data)
-{
-    g_free(((struct mapping *)data)->path);
-}
-
-/* The file's name out of a line of maps: a newline is written \012 there (seq_file_path in fs/proc/task_mmu.c). */
-static char *path_unescape(const char *path, size_t len)
-{
-    g_autofree char *escaped = g_strndup(path, len);
-    g_auto(GStrv) parts = g_strsplit(escaped, "\\012", -1);
-
-    return g_strjoinv("\n", parts);
-}
-
-static bool file_is_overlay(int fd)
-{
-    struct statfs filesystem;
-
-    return fstatfs(fd, &filesystem) == 0 && filesystem.f_type == OVERLAYFS_SUPER_MAGIC;
-}
-
-/* By its name in the process's mount namespace: may by now be another file's. An overlay shows the lower file's number
- * in maps and one of its own to stat. */
-static int mapping_open_by_name(const ec_target_list *list, uint32_t pid, const struct mapping *mapping)
-{
-    g_autofree char *path = g_strdup_printf("%u/root%s", pid, mapping->path);
-    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-    struct stat status;
-
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return -1;
-    if (status.st_ino != mapping->line.ino && !file_is_overlay(fd)) {
-        errno = ESTALE;
-        return -1;
-    }
-    return ec_fd_steal(&fd);
-}
-
-/* Opens the mapped file itself; -1 with errno. map_files is its owner's alone (0500): another user's takes
- * CAP_DAC_READ_SEARCH as well. */
-static int mapping_open(const ec_target_list *list, uint32_t pid, const struct mapping *mapping,
-                        struct stat *ret_status)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "%u/map_files/%" PRIx64 "-%" PRIx64, pid, mapping->line.start, mapping->line.end);
-    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        int reason = errno;
-        fd = mapping_open_by_name(list, pid, mapping);
-        if (fd < 0 && mapping->line.deleted)
-            errno = reason;
-    }
-    if (fd < 0 || fstat(fd, ret_status) != 0)
-        return -1;
-    if (!S_ISREG(ret_status->st_mode)) {
-        errno = ENODEV;
-        return -1;
-    }
-    return ec_fd_steal(&fd);
-}
-
 /* The libcrypto that a process maps beside this libssl: what follows the name's first part is alike ("libssl.so.3",
  * "libcrypto.so.3"); else whichever there is. */
 static int crypto_open(const ec_target_list *list, uint32_t pid, const char *library_path, GArray *cryptos)
 {
     const char *suffix = strstr(strrchr(library_path, '/'), ".so");
-    const struct mapping *best = NULL;
+    const struct ec_proc_mapping *best = NULL;
     struct stat status;
 
     for (guint i = 0; i < cryptos->len; i++) {
-        const struct mapping *mapping = &g_array_index(cryptos, struct mapping, i);
+        const struct ec_proc_mapping *mapping = &g_array_index(cryptos, struct ec_proc_mapping, i);
         if (best == NULL || (suffix != NULL && g_str_has_suffix(mapping->path, suffix)))
             best = mapping;
     }
-    return best != NULL ? mapping_open(list, pid, best, &status) : -1;
+    return best != NULL ? ec_proc_open_mapping(list->proc, pid, best, &status) : -1;
 }
 
-static struct ec_library *library_add_unopened(ec_target_list *list, const struct mapping *mapping, int reason)
+static struct ec_library *library_add_unopened(ec_target_list *list, const struct ec_proc_mapping *mapping, int reason)
 {
     const dev_t dev = makedev(mapping->line.major, mapping->line.minor);
     struct ec_library *library = library_find(list, dev, mapping->line.ino);
@@ -468,17 +387,15 @@ static struct ec_library *library_add_unopened(ec_target_list *list, const struc
 }
 
 /* The library of this mapping, new or known; NULL if the process has gone. */
-static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid, const struct mapping *mapping,
+static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid, const struct ec_proc_mapping *mapping,
                                               GArray *cryptos)
 {
     struct stat status;
-    g_auto(ec_fd) fd = mapping_open(list, pid, mapping, &status);
+    g_auto(ec_fd) fd = ec_proc_open_mapping(list->proc, pid, mapping, &status);
 
     if (fd < 0) {
         int reason = errno;
-        char path[32];
-        snprintf(path, sizeof(path), "%u/comm", pid);
-        return faccessat(list->proc_fd, path, F_OK, 0) == 0 ? library_add_unopened(list, mapping, reason) : NULL;
+        return ec_proc_has(list->proc, pid) ? library_add_unopened(list, mapping, reason) : NULL;
     }
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
@@ -492,20 +409,6 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
 
 /* ---- programs ---- */
 
-/* As the process's mount namespace names it. */
-static char *program_get_path(const ec_target_list *list, uint32_t pid)
-{
-    static const char deleted[] = " (deleted)";
-    char name[32], path[PATH_MAX] = "";
-
-    snprintf(name, sizeof(name), "%u/exe", pid);
-    if (readlinkat(list->proc_fd, name, path, sizeof(path) - 1) <= 0)
-        return g_strdup("?");
-    if (g_str_has_suffix(path, deleted))
-        path[strlen(path) - strlen(deleted)] = '\0';
-    return g_strdup(path);
-}
-
 static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int fd_to_take, const struct stat *status)
 {
     enum ec_module_id module = ec_program_kind_get_module(fd_to_take);
@@ -515,7 +418,7 @@ static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int f
         close(fd_to_take);
         return NULL;
     }
-    library = library_new(status->st_dev, status->st_ino, module, program_get_path(list, pid));
+    library = library_new(status->st_dev, status->st_ino, module, ec_proc_get_program_path(list->proc, pid));
     if (library_open(list, library, fd_to_take, status->st_size, "", -1))
         return library_add(list, library);
     library_free(library);
@@ -526,10 +429,8 @@ static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int f
 static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid)
 {
     struct stat status;
-    char path[32];
 
-    snprintf(path, sizeof(path), "%u/exe", pid);
-    if (fstatat(list->proc_fd, path, &status, 0) != 0)
+    if (!ec_proc_stat_program(list->proc, pid, &status))
         return NULL;
     struct program_id id = program_id_of(&status);
     if (g_hash_table_contains(list->barren, &id))
@@ -537,7 +438,7 @@ static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    g_auto(ec_fd) fd = ec_proc_open_program(list->proc, pid);
     if (fd < 0 || fstat(fd, &status) != 0)
         return NULL;
     library = program_open(list, pid, ec_fd_steal(&fd), &status);
@@ -553,81 +454,6 @@ const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32
 
 /* ---- processes ---- */
 
-enum scan_result { SCAN_FOUND, SCAN_NOTHING, SCAN_UNREADABLE };
-
-/* Reads a file of /proc/PID to its end into list->text. */
-static enum scan_result text_read(ec_target_list *list, uint32_t pid, const char *name)
-{
-    char path[32];
-
-    snprintf(path, sizeof(path), "%u/%s", pid, name);
-    g_auto(ec_fd) fd = openat(list->proc_fd, path, O_RDONLY | O_CLOEXEC);
-    g_string_truncate(list->text, 0);
-    while (fd >= 0) {
-        const gsize len = list->text->len, room = 1 << 16;
-        g_string_set_size(list->text, len + room);
-        ssize_t n = read(fd, list->text->str + len, room);
-        g_string_truncate(list->text, len + (n > 0 ? (gsize)n : 0));
-        if (n == 0)
-            return SCAN_FOUND;
-        if (n < 0 && errno != EINTR)
-            break;
-    }
-    return errno == EACCES || errno == EPERM ? SCAN_UNREADABLE : SCAN_NOTHING;
-}
-
-static bool mapping_is_known(GArray *mappings, const struct ec_map_line *line)
-{
-    for (guint i = 0; i < mappings->len; i++) {
-        const struct ec_map_line *known = &g_array_index(mappings, struct mapping, i).line;
-        if (known->ino == line->ino && known->major == line->major && known->minor == line->minor)
-            return true;
-    }
-    return false;
-}
-
-static void line_take(const char *text, size_t len, GArray *libraries, GArray *cryptos)
-{
-    struct mapping mapping = {0};
-    const bool is_crypto = ec_library_name_match_crypto(text, len);
-    GArray *mappings = is_crypto ? cryptos : libraries;
-
-    if (!is_crypto && !ec_library_name_match(text, len))
-        return;
-    if (!ec_map_line_parse(text, len, &mapping.line) || !mapping.line.executable ||
-        mapping_is_known(mappings, &mapping.line))
-        return;
-    mapping.path = path_unescape(mapping.line.path, mapping.line.path_len);
-    g_array_append_val(mappings, mapping);
-}
-
-/* Splits list->text, a process's maps. */
-static void maps_take(const ec_target_list *list, GArray *libraries, GArray *cryptos)
-{
-    const char *at = list->text->str, *end = at + list->text->len;
-
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *line_end = newline != NULL ? newline : end;
-        line_take(at, (size_t)(line_end - at), libraries, cryptos);
-        at = line_end + 1;
-    }
-}
-
-static bool process_read_identity(ec_target_list *list, struct ec_process *process)
-{
-    if (text_read(list, process->pid, "comm") != SCAN_FOUND)
-        return false;
-    g_strlcpy(process->comm, g_strchomp(list->text->str), sizeof(process->comm));
-    if (text_read(list, process->pid, "status") != SCAN_FOUND)
-        return false;
-    const char *uid = strstr(list->text->str, "\nUid:\t");
-    if (uid == NULL)
-        return false;
-    process->uid = (uint32_t)g_ascii_strtoull(uid + 6, NULL, 10);
-    return true;
-}
-
 static struct ec_process *process_new(ec_target_list *list, uint32_t pid, struct ec_library *program, GArray *mappings,
                                       GArray *cryptos)
 {
@@ -639,33 +465,29 @@ static struct ec_process *process_new(ec_target_list *list, uint32_t pid, struct
         g_ptr_array_add(process->libraries, program);
     for (guint i = 0; i < mappings->len; i++) {
         struct ec_library *library =
-            mapping_get_library(list, pid, &g_array_index(mappings, struct mapping, i), cryptos);
+            mapping_get_library(list, pid, &g_array_index(mappings, struct ec_proc_mapping, i), cryptos);
         if (library != NULL && !g_ptr_array_find(process->libraries, library, NULL))
             g_ptr_array_add(process->libraries, library);
     }
-    if (process->libraries->len > 0 && process_read_identity(list, process))
+    if (process->libraries->len > 0 && ec_proc_read_identity(list->proc, pid, process->comm, &process->uid))
         return process;
     process_free(process);
     return NULL;
 }
 
-/* *ret_process: NULL unless SCAN_FOUND. */
-static enum scan_result process_scan(ec_target_list *list, uint32_t pid, struct ec_process **ret_process)
+/* *ret_process: NULL unless EC_PROC_FOUND. */
+static enum ec_proc_result process_scan(ec_target_list *list, uint32_t pid, struct ec_process **ret_process)
 {
-    enum scan_result result = text_read(list, pid, "maps");
+    g_autoptr(GArray) mappings = NULL, cryptos = NULL;
+    enum ec_proc_result result = ec_proc_read_maps(list->proc, pid, &mappings, &cryptos);
 
     *ret_process = NULL;
-    if (result != SCAN_FOUND)
+    if (result != EC_PROC_FOUND)
         return result;
-    g_autoptr(GArray) mappings = g_array_new(FALSE, FALSE, sizeof(struct mapping));
-    g_autoptr(GArray) cryptos = g_array_new(FALSE, FALSE, sizeof(struct mapping));
-    g_array_set_clear_func(mappings, mapping_clear);
-    g_array_set_clear_func(cryptos, mapping_clear);
-    maps_take(list, mappings, cryptos);
     struct ec_library *program = program_get_library(list, pid);
     if (mappings->len > 0 || program != NULL)
         *ret_process = process_new(list, pid, program, mappings, cryptos);
-    return *ret_process != NULL ? SCAN_FOUND : SCAN_NOTHING;
+    return *ret_process != NULL ? EC_PROC_FOUND : EC_PROC_NOTHING;
 }
 
 /* Where the process stands or, if it is not in the list, belongs. */
@@ -699,10 +521,10 @@ void ec_target_list_remove_process(ec_target_list *list, uint32_t pid)
         g_ptr_array_remove_index(list->processes, process_position(list, pid));
 }
 
-static enum scan_result process_add(ec_target_list *list, uint32_t pid, const struct ec_process **ret_process)
+static enum ec_proc_result process_add(ec_target_list *list, uint32_t pid, const struct ec_process **ret_process)
 {
     struct ec_process *process = NULL;
-    enum scan_result result = process_scan(list, pid, &process);
+    enum ec_proc_result result = process_scan(list, pid, &process);
 
     ec_target_list_remove_process(list, pid);
     if (process != NULL)
@@ -730,7 +552,7 @@ ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
         guint64 pid = 0;
         if (g_ascii_string_to_unsigned(entry->d_name, 10, 1, UINT32_MAX, &pid, NULL) &&
-            process_add(list, (uint32_t)pid, &process) == SCAN_UNREADABLE)
+            process_add(list, (uint32_t)pid, &process) == EC_PROC_UNREADABLE)
             unreadable++;
     }
     if (ret_unreadable != NULL)
