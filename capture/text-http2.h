@@ -2,7 +2,7 @@
 #pragma once
 /*
  * HTTP/2 (RFC 9113) out of what a connection's calls moved, cut anywhere: a message per stream and direction. Pure
- * and bounded; takes any bytes. The one user of nghttp2, for HPACK (RFC 7541).
+ * and bounded; takes any bytes.
  */
 #include "text-http1.h" /* enum ec_text_verdict */
 #include "text-message.h"
