@@ -23,3 +23,17 @@ enum ec_content_result ec_content_decode(const char *codings, const uint8_t *dat
                                          GByteArray **ret_content);
 /* Nothing but "identity", or nothing at all. */
 bool ec_content_is_plain(const char *codings);
+
+/* The same for data that come in pieces. */
+typedef struct ec_content_decoder ec_content_decoder;
+/* NULL: EC_CONTENT_UNKNOWN. */
+ec_content_decoder *ec_content_decoder_new(const char *codings);
+void ec_content_decoder_free(ec_content_decoder *decoder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_content_decoder, ec_content_decoder_free)
+
+/* Bytes of memory that it may come to hold, by what its codings allow. */
+size_t ec_content_decoder_get_cost(const ec_content_decoder *decoder);
+/* Appends what the next bytes come to, at most `max` bytes. WHOLE: the data may end here. After CUT and BROKEN nothing
+ * more comes of it. */
+enum ec_content_result ec_content_decoder_take(ec_content_decoder *decoder, const uint8_t *data, size_t len, size_t max,
+                                               GByteArray *content);

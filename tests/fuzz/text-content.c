@@ -8,6 +8,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* In pieces the same comes of it. */
+static void check_pieces(const char *codings, const uint8_t *data, size_t len, const GByteArray *content)
+{
+    g_autoptr(ec_content_decoder) decoder = ec_content_decoder_new(codings);
+    g_autoptr(GByteArray) pieces = g_byte_array_new();
+
+    for (size_t at = 0; at < len; at += MIN(3, len - at))
+        ec_content_decoder_take(decoder, data + at, MIN(3, len - at), MAX_LEN, pieces);
+    if (pieces->len != content->len || memcmp(pieces->data, content->data, content->len))
+        abort();
+}
+
 /* The codings up to the first newline, the data behind it. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -22,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     result = ec_content_decode(codings, end + 1, size - (size_t)(end + 1 - data), MAX_LEN, &content);
     if ((result == EC_CONTENT_UNKNOWN) != (content == NULL) || (content && content->len > MAX_LEN))
         abort();
+    if (result == EC_CONTENT_WHOLE && content->len)
+        check_pieces(codings, end + 1, size - (size_t)(end + 1 - data), content);
     ec_content_is_plain(codings);
     return 0;
 }

@@ -124,6 +124,56 @@ static void decode_unknown_coding_is_told(void **state)
     assert_null(content);
 }
 
+static void decoder_take_pieces_gives_what_has_come(void **state)
+{
+    static const size_t sizes[] = {1, 2, 5, 1000};
+    static const char brotli[] = "\x0b\x02\x80hello\x03";
+    static const char zstd[] = "\x28\xb5\x2f\xfd\x04\x58\x29\x00\x00hello\xa3\x6d\x9f\x88";
+    g_autoptr(GByteArray) gzip = compress_as(MAX_WBITS + 16, "hello", 5);
+    g_autoptr(GByteArray) zlib = compress_as(MAX_WBITS, "hello", 5);
+    g_autoptr(GByteArray) raw = compress_as(-MAX_WBITS, "hello", 5);
+    g_autoptr(GByteArray) twice = compress_as(MAX_WBITS, gzip->data, gzip->len);
+    const struct {
+        const char *codings;
+        const void *data;
+        size_t len;
+    } rows[] = {{"gzip", gzip->data, gzip->len},
+                {"deflate", zlib->data, zlib->len},
+                {"deflate", raw->data, raw->len},
+                {"br", brotli, sizeof(brotli) - 1},
+                {"zstd", zstd, sizeof(zstd) - 1},
+                {"gzip, deflate", twice->data, twice->len},
+                {"", "hello", 5}};
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows) * G_N_ELEMENTS(sizes); i++) {
+        size_t size = sizes[i % G_N_ELEMENTS(sizes)], row = i / G_N_ELEMENTS(sizes);
+        g_autoptr(ec_content_decoder) decoder = ec_content_decoder_new(rows[row].codings);
+        g_autoptr(GByteArray) content = g_byte_array_new();
+        enum ec_content_result result = EC_CONTENT_SHORT;
+
+        for (size_t at = 0; at < rows[row].len; at += MIN(size, rows[row].len - at))
+            result = ec_content_decoder_take(decoder, (const uint8_t *)rows[row].data + at,
+                                             MIN(size, rows[row].len - at), 100, content);
+        assert_int_equal(result, EC_CONTENT_WHOLE);
+        assert_int_equal(content->len, 5);
+        assert_memory_equal(content->data, "hello", 5);
+    }
+}
+
+static void decoder_take_after_a_failure_gives_nothing(void **state)
+{
+    g_autoptr(ec_content_decoder) decoder = ec_content_decoder_new("gzip");
+    g_autoptr(GByteArray) gzip = compress_as(MAX_WBITS + 16, "hello", 5);
+    g_autoptr(GByteArray) content = g_byte_array_new();
+
+    (void)state;
+    assert_int_equal(ec_content_decoder_take(decoder, gzip->data, gzip->len, 3, content), EC_CONTENT_CUT);
+    assert_int_equal(ec_content_decoder_take(decoder, gzip->data, gzip->len, 3, content), EC_CONTENT_CUT);
+    assert_int_equal(content->len, 3);
+    assert_null(ec_content_decoder_new("rot13"));
+}
+
 static void is_plain_identity_is(void **state)
 {
     (void)state;
@@ -142,6 +192,8 @@ int main(void)
         cmocka_unit_test(decode_short_and_broken_data_give_what_there_is),
         cmocka_unit_test(decode_bomb_is_cut),
         cmocka_unit_test(decode_unknown_coding_is_told),
+        cmocka_unit_test(decoder_take_pieces_gives_what_has_come),
+        cmocka_unit_test(decoder_take_after_a_failure_gives_nothing),
         cmocka_unit_test(is_plain_identity_is),
     };
 
