@@ -6,6 +6,7 @@
  * one is a start line again.
  */
 #include "text-http1.h"
+#include "text-part.h"
 
 #include <string.h>
 
@@ -223,7 +224,7 @@ static void finish(ec_http1 *http1, struct side *side, enum state next)
 {
     ec_text_raw_flush(&http1->raw, http1->receiver);
     side->state = next;
-    http1->receiver->emit(g_steal_pointer(&side->message), http1->receiver->data);
+    ec_text_part_finish(g_steal_pointer(&side->message), http1->receiver);
 }
 
 static void finish_broken(ec_http1 *http1, struct side *side, const char *what)
@@ -496,11 +497,11 @@ static size_t take_bytes(ec_http1 *http1, struct side *side, uint64_t time, cons
     case STATE_LENGTH:
     case STATE_CHUNK:
         used = (size_t)MIN(len, side->left);
-        ec_text_message_add_body(side->message, data, used);
+        ec_text_message_add_body(side->message, time, data, used);
         count_body(http1, side, used);
         return used;
     case STATE_TO_END:
-        ec_text_message_add_body(side->message, data, len);
+        ec_text_message_add_body(side->message, time, data, len);
         return len;
     case STATE_TUNNEL:
         give_raw(http1, side, time, data, len);
@@ -554,8 +555,10 @@ void ec_http1_skip(ec_http1 *http1, uint64_t time, enum ec_direction direction, 
     g_queue_clear_full(&http1->waiting, request_free);
 }
 
-void ec_http1_flush(ec_http1 *http1)
+bool ec_http1_flush(ec_http1 *http1, uint64_t now)
 {
+    bool waits = false;
+
     for (size_t i = 0; i < G_N_ELEMENTS(http1->sides); i++) {
         struct side *side = &http1->sides[i];
 
@@ -564,6 +567,13 @@ void ec_http1_flush(ec_http1 *http1)
             give_torn_line(http1, side);
     }
     ec_text_raw_flush(&http1->raw, http1->receiver);
+    for (size_t i = 0; i < G_N_ELEMENTS(http1->sides); i++) {
+        struct side *side = &http1->sides[i];
+
+        if (side->message && side->state != STATE_FIELDS)
+            waits |= ec_text_part_emit(side->message, http1->receiver, now);
+    }
+    return waits;
 }
 
 void ec_http1_end(ec_http1 *http1, const char *cause)

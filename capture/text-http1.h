@@ -21,7 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_http1, ec_http1_free)
 void ec_http1_take(ec_http1 *http1, uint64_t time, enum ec_direction direction, const uint8_t *data, size_t len);
 /* Instead of the direction's next `len` bytes: the capture has lost them. */
 void ec_http1_skip(ec_http1 *http1, uint64_t time, enum ec_direction direction, uint64_t len);
-/* Emits what waits for no further byte. */
-void ec_http1_flush(ec_http1 *http1);
+/* Emits what waits for no further byte, and parts of messages that take long (text-part.h). `now`: ns since the epoch.
+ * True if something waits for time to pass: ask again. */
+bool ec_http1_flush(ec_http1 *http1, uint64_t now);
 /* Emits all that is there; `cause` completes "incomplete: ", NULL if the connection has ended in good order. */
 void ec_http1_end(ec_http1 *http1, const char *cause);

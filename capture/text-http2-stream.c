@@ -5,6 +5,7 @@
  * gives a placeholder, where the inflater would fail for good.
  */
 #include "text-http2-stream.h"
+#include "text-part.h"
 
 #include <nghttp2/nghttp2.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static size_t get_index(const ec_http2_streams *streams, const struct side *side
 static void emit(ec_http2_streams *streams, struct stream *stream, size_t index)
 {
     if (stream->messages[index])
-        streams->receiver->emit(g_steal_pointer(&stream->messages[index]), streams->receiver->data);
+        ec_text_part_finish(g_steal_pointer(&stream->messages[index]), streams->receiver);
 }
 
 static void emit_incomplete(ec_http2_streams *streams, struct stream *stream, const char *cause)
@@ -420,7 +421,7 @@ static void on_goaway(ec_http2_streams *streams, struct side *side, const struct
         return;
     message = new_message(streams, side, EC_TEXT_DATA, frame->time, 0);
     ec_text_message_add_note(message, "GOAWAY: %s", nghttp2_http2_strerror(code));
-    ec_text_message_add_body(message, data + 8, len - 8);
+    ec_text_message_add_body(message, frame->time, data + 8, len - 8);
     streams->receiver->emit(message, streams->receiver->data);
 }
 
@@ -479,7 +480,7 @@ void ec_http2_streams_take_data(ec_http2_streams *streams, enum ec_direction dir
     ec_text_message *message = get_data_message(streams, get_side(streams, direction), frame);
 
     if (message)
-        ec_text_message_add_body(message, data, len);
+        ec_text_message_add_body(message, frame->time, data, len);
 }
 
 void ec_http2_streams_lose_data(ec_http2_streams *streams, enum ec_direction direction,
@@ -549,6 +550,21 @@ void ec_http2_streams_free(ec_http2_streams *streams)
     }
     g_hash_table_unref(streams->table);
     g_free(streams);
+}
+
+bool ec_http2_streams_flush(ec_http2_streams *streams, uint64_t now)
+{
+    g_autoptr(GPtrArray) list = g_hash_table_size(streams->table) ? list_streams(streams) : NULL;
+    bool waits = false;
+
+    for (guint i = 0; list && i < list->len; i++) {
+        struct stream *stream = g_ptr_array_index(list, i);
+
+        for (size_t index = 0; index < G_N_ELEMENTS(stream->messages); index++)
+            if (stream->messages[index])
+                waits |= ec_text_part_emit(stream->messages[index], streams->receiver, now);
+    }
+    return waits;
 }
 
 void ec_http2_streams_end(ec_http2_streams *streams, const char *cause)

@@ -62,5 +62,7 @@ void ec_http2_streams_end_data(ec_http2_streams *streams, enum ec_direction dire
  * lost, so header values of before don't count any more. */
 void ec_http2_streams_pass_over(ec_http2_streams *streams, enum ec_direction direction, uint64_t time, uint64_t len,
                                 bool hole);
+/* As ec_http2_flush(). */
+bool ec_http2_streams_flush(ec_http2_streams *streams, uint64_t now);
 /* Emits all that is there; `cause` completes "incomplete: ". */
 void ec_http2_streams_end(ec_http2_streams *streams, const char *cause);

@@ -221,6 +221,7 @@ static size_t take_preface(struct side *side, const uint8_t *data, size_t len)
 
     if (memcmp(data, preface + side->have, used)) {
         side->stage = STAGE_SEEK;
+        side->have = 0;
         return 0;
     }
     side->have += used;
@@ -309,6 +310,11 @@ void ec_http2_free(ec_http2 *http2)
         g_byte_array_unref(http2->sides[i].payload);
     ec_http2_streams_free(http2->streams);
     g_free(http2);
+}
+
+bool ec_http2_flush(ec_http2 *http2, uint64_t now)
+{
+    return ec_http2_streams_flush(http2->streams, now);
 }
 
 void ec_http2_end(ec_http2 *http2, const char *cause)

@@ -21,5 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_http2, ec_http2_free)
 void ec_http2_take(ec_http2 *http2, uint64_t time, enum ec_direction direction, const uint8_t *data, size_t len);
 /* Instead of the direction's next `len` bytes: the capture has lost them. */
 void ec_http2_skip(ec_http2 *http2, uint64_t time, enum ec_direction direction, uint64_t len);
+/* Emits parts of messages that take long (text-part.h). `now`: ns since the epoch. True if something waits for time to
+ * pass: ask again. */
+bool ec_http2_flush(ec_http2 *http2, uint64_t now);
 /* Emits all that is there; `cause` completes "incomplete: ", NULL if the connection has ended. */
 void ec_http2_end(ec_http2 *http2, const char *cause);

@@ -133,13 +133,19 @@ void ec_text_json_message(GString *out, const struct ec_text_style *style, const
     _Static_assert(G_N_ELEMENTS(types) == EC_TEXT_KIND_MAX, "a name per kind");
     struct ec_json json = {.text = out};
 
-    begin_event(&json, types[message->kind]);
+    begin_event(&json, message->part > 1 ? "body" : types[message->kind]);
     add_time(&json, "time", message->time);
     add_owner(&json, origin->owner, origin->user);
     ec_json_add_string(&json, "direction", message->direction == EC_DIRECTION_OUT ? "sent" : "received");
     add_connection(&json, origin->connection);
     if (message->protocol)
         add_http(&json, message);
+    if (message->part) {
+        ec_json_add_number(&json, "part", message->part);
+        ec_json_add_bool(&json, "last", !message->more);
+    }
+    if (message->grpc)
+        ec_json_add_number(&json, "grpc_message", message->grpc);
     add_content(&json, "body", style, message->body->data, message->body->len, message->body_len);
     if (message->codings) {
         ec_json_add_string(&json, "coding", message->codings);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "text-message.h"
 
-#include "text-content.h"
+#include "text-part.h"
 
 #include <string.h>
 
@@ -28,6 +28,7 @@ void ec_text_message_free(ec_text_message *message)
 {
     if (!message)
         return;
+    ec_text_parts_free(message->parts, message->budget);
     message->budget->used -= message->charged;
     g_free(message->method);
     g_free(message->target);
@@ -126,12 +127,14 @@ char *ec_text_message_join_fields(const ec_text_message *message, const char *na
     return joined ? g_string_free(joined, FALSE) : NULL;
 }
 
-void ec_text_message_add_body(ec_text_message *message, const uint8_t *data, size_t len)
+void ec_text_message_add_body(ec_text_message *message, uint64_t time, const uint8_t *data, size_t len)
 {
     bool whole = message->body_len == message->body->len + message->lost;
     /* Behind something that wasn't kept, nothing is: a body has no hole that isn't a loss. */
     size_t kept = whole ? charge(message, len, EC_TEXT_BODY_MAX - message->body->len) : 0;
 
+    if (!message->body_len)
+        message->body_time = time;
     message->body_len += len;
     if (kept)
         g_byte_array_append(message->body, data, (guint)kept);
@@ -145,8 +148,7 @@ void ec_text_message_add_loss(ec_text_message *message, uint64_t len)
     message->lost += len;
 }
 
-/* In the order in which they were applied; NULL if there is none but chunked. */
-static char *list_codings(const ec_text_message *message)
+char *ec_text_message_list_codings(const ec_text_message *message)
 {
     static const char *const names[] = {"content-encoding", "transfer-encoding"};
     g_autoptr(GString) list = g_string_new(NULL);
@@ -179,14 +181,19 @@ static const char *get_problem(enum ec_content_result result)
     return "not decoded: an unknown coding";
 }
 
+void ec_text_message_note_result(ec_text_message *message, enum ec_content_result result, const char *codings)
+{
+    if (get_problem(result))
+        ec_text_message_add_note(message, "%s (%s)", get_problem(result), codings);
+}
+
 static void decode_body(ec_text_message *message, const char *codings)
 {
     GByteArray *content = NULL;
     enum ec_content_result result =
         ec_content_decode(codings, message->body->data, message->intact, EC_TEXT_BODY_MAX, &content);
 
-    if (get_problem(result))
-        ec_text_message_add_note(message, "%s (%s)", get_problem(result), codings);
+    ec_text_message_note_result(message, result, codings);
     if (!content)
         return;
     message->codings = g_strdup(codings);
@@ -196,19 +203,27 @@ static void decode_body(ec_text_message *message, const char *codings)
     message->body_len = content->len;
 }
 
-void ec_text_message_decode(ec_text_message *message)
+void ec_text_message_note_missing(ec_text_message *message, uint64_t lost, uint64_t unkept)
 {
-    g_autofree char *codings = message->body->len ? list_codings(message) : NULL;
-    uint64_t unkept = message->body_len - message->lost - message->body->len;
-
-    if (message->lost)
-        ec_text_message_add_note(message, "incomplete: %" G_GUINT64_FORMAT " bytes of the body were lost",
-                                 message->lost);
+    if (lost)
+        ec_text_message_add_note(message, "incomplete: %" G_GUINT64_FORMAT " bytes of the body were lost", lost);
     if (unkept)
         ec_text_message_add_note(message, "incomplete: the body's last %" G_GUINT64_FORMAT " bytes were not kept",
                                  unkept);
     if (message->fields_cut)
         ec_text_message_add_note(message, "incomplete: not all of the header was kept");
+}
+
+void ec_text_message_decode(ec_text_message *message)
+{
+    g_autofree char *codings = NULL;
+
+    if (message->decoded)
+        return;
+    message->decoded = true;
+    ec_text_message_note_missing(message, message->lost, message->body_len - message->lost - message->body->len);
+    if (message->body->len)
+        codings = ec_text_message_list_codings(message);
     if (codings)
         decode_body(message, codings);
 }
@@ -235,7 +250,7 @@ void ec_text_raw_take(struct ec_text_raw *raw, const struct ec_text_receiver *re
         if (!raw->message)
             raw->message = ec_text_message_new(receiver, EC_TEXT_DATA, time, direction);
         taken = MIN(len, EC_TEXT_RAW_MAX - raw->message->body_len);
-        ec_text_message_add_body(raw->message, data, taken);
+        ec_text_message_add_body(raw->message, time, data, taken);
         data += taken;
         len -= taken;
         if (raw->message->body_len == EC_TEXT_RAW_MAX)

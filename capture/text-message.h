@@ -5,6 +5,7 @@
  * text-print.c or text-json.c. Pure; every size has a limit, and what a limit took is told.
  */
 #include "sink.h"
+#include "text-content.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -17,9 +18,10 @@
 /* Bytes of data in no known protocol that make one message. */
 #define EC_TEXT_RAW_MAX (64u << 10)
 
-/* Bytes that all messages in the making may keep. */
+/* Bytes that all messages in the making may keep, and that the decoders of those shown in parts may. */
 struct ec_text_budget {
     size_t used, max;
+    size_t decoding, decoding_max;
 };
 
 /* A name and a value within ec_text_message.text. */
@@ -33,6 +35,8 @@ enum ec_text_kind { EC_TEXT_REQUEST, EC_TEXT_RESPONSE, EC_TEXT_DATA, EC_TEXT_KIN
 typedef struct ec_text_message {
     enum ec_text_kind kind;
     uint64_t time; /* of its first byte; ns since the epoch */
+    unsigned part; /* of a message shown in parts (text-part.h): this one's number, from 1; 0: it is whole */
+    bool more;     /* other parts follow */
     enum ec_direction direction;
     const char *protocol;  /* static text: "HTTP/1.1"; NULL for EC_TEXT_DATA */
     uint32_t stream;       /* of HTTP/2, 0 else */
@@ -46,11 +50,15 @@ typedef struct ec_text_message {
     uint64_t body_len;     /* bytes of it that were sent: above body->len, the rest was not kept or lost */
     uint64_t lost;         /* bytes of it that the capture has lost */
     size_t intact;         /* bytes at the begin of `body` before the first loss */
-    char *codings;         /* that ec_text_message_decode() has undone, NULL: none */
+    uint64_t body_time;    /* of the body's first byte */
+    char *codings;         /* that have been undone, NULL: none */
     uint64_t coded_len;    /* bytes of the body before that */
+    bool decoded;          /* nothing is left for ec_text_message_decode() to do */
+    uint64_t grpc;         /* the body is the gRPC message of this number, from 1; 0: it is none */
     GPtrArray *notes;      /* of char *: what the reader must know about it */
     struct ec_text_budget *budget;
-    size_t charged; /* to the budget */
+    size_t charged;              /* to the budget */
+    struct ec_text_parts *parts; /* of text-part.c; NULL: shown whole, so far */
 } ec_text_message;
 
 /* Who gets the messages of a connection; `emit` takes the message. */
@@ -73,12 +81,19 @@ void ec_text_message_fold_field(ec_text_message *message, const char *value, siz
 const char *ec_text_message_get_field(const ec_text_message *message, const char *name, size_t *ret_len);
 /* All values of the header fields of that name, joined by commas; NULL if there is none. */
 char *ec_text_message_join_fields(const ec_text_message *message, const char *name);
-void ec_text_message_add_body(ec_text_message *message, const uint8_t *data, size_t len);
+/* `time`: ns since the epoch. */
+void ec_text_message_add_body(ec_text_message *message, uint64_t time, const uint8_t *data, size_t len);
 /* `len` bytes of the body are lost here. */
 void ec_text_message_add_loss(ec_text_message *message, uint64_t len);
-/* Undoes the body's content and transfer codings (chunked has been undone already), and notes what is not shown as it
- * was sent. Once, when the message is whole. */
+/* Its content and transfer codings without chunked, in the order in which they were applied; NULL if there is none. */
+char *ec_text_message_list_codings(const ec_text_message *message);
+/* Undoes the body's codings (chunked has been undone already), and notes what is not shown as it was sent. When the
+ * message is whole. */
 void ec_text_message_decode(ec_text_message *message);
+/* Notes what of the header, and of the body, is missing. */
+void ec_text_message_note_missing(ec_text_message *message, uint64_t lost, uint64_t unkept);
+/* Notes why the body isn't all that was coded, if it isn't. */
+void ec_text_message_note_result(ec_text_message *message, enum ec_content_result result, const char *codings);
 void ec_text_message_add_note(ec_text_message *message, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* Data in no known protocol: what comes in one direction between two flushes is one message. */

@@ -260,10 +260,14 @@ static void append_what(GString *out, const ec_text_message *message)
                       message->target ? ec_text_measure((const uint8_t *)message->target, strlen(message->target), 256)
                                       : 0);
     }
+    if (message->part)
+        g_string_append_printf(out, ", part %u%s", message->part, message->more ? "" : ", the last");
 }
 
 static void print_start_line(GString *out, const ec_text_message *message)
 {
+    if (message->part > 1)
+        return;
     if (message->kind == EC_TEXT_REQUEST) {
         append_string(out, message->method ? message->method : "-");
         g_string_append_c(out, ' ');
@@ -303,6 +307,10 @@ static void print_notes(GString *out, const struct ec_text_style *style, const e
                      message->body->len);
     for (guint i = 0; i < message->notes->len; i++)
         ec_text_print_remark(out, style, g_ptr_array_index(message->notes, i));
+    if (message->grpc)
+        print_remark(out, style, "gRPC message %" G_GUINT64_FORMAT, message->grpc);
+    if (message->part == 1)
+        ec_text_print_remark(out, style, "the rest follows in parts, as it comes");
 }
 
 void ec_text_print_message(GString *out, const struct ec_text_style *style, const struct ec_text_origin *origin,
@@ -321,7 +329,7 @@ void ec_text_print_message(GString *out, const struct ec_text_style *style, cons
     print_start_line(out, message);
     print_fields(out, message, false);
     if (message->body->len) {
-        if (message->kind != EC_TEXT_DATA || message->fields->len)
+        if (message->part <= 1 && (message->kind != EC_TEXT_DATA || message->fields->len))
             g_string_append_c(out, '\n');
         print_content(out, style, message->body->data, message->body->len, message->body_len);
     }

@@ -21,7 +21,7 @@
 
 /* Conversations at once; the longest idle one is ended for another. */
 #define CONVERSATIONS_MAX 4096
-/* Bytes of messages in the making, all conversations together. */
+/* Bytes of messages in the making, all conversations together; and as many of decoders. */
 #define BUDGET (64u << 20)
 #define USERS_MAX 1024
 _Static_assert(EC_TEXT_SHOWN_MAX == EC_TEXT_BODY_MAX, "the public limit is that of messages");
@@ -350,8 +350,8 @@ static bool flush_conversation(struct conversation *conversation, uint64_t now)
         (is_stale(&conversation->pending[0], now) || is_stale(&conversation->pending[1], now)))
         decide(conversation, false);
     if (conversation->http1)
-        ec_http1_flush(conversation->http1);
-    return !is_decided(conversation);
+        return ec_http1_flush(conversation->http1, now);
+    return !conversation->http2 || ec_http2_flush(conversation->http2, now);
 }
 
 static void flush_waiting(struct text_sink *self)
@@ -454,6 +454,7 @@ struct ec_sink *ec_text_sink_new(const struct ec_text_config *config, GError **e
     self->style.shown_max = config->shown_max ? config->shown_max : SIZE_MAX;
     self->output = g_steal_pointer(&output);
     self->budget.max = BUDGET;
+    self->budget.decoding_max = BUDGET;
     self->conversations = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, conversation_free);
     self->waiting = g_ptr_array_new();
     self->users = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);

@@ -35,6 +35,28 @@ context.load_cert_chain(sys.argv[1], sys.argv[2])
 server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 """
+# Events that come while the response goes on: the next one when standard input says so.
+EVENTS_SERVER = """
+import socket, ssl, sys, zlib
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+listener = socket.create_server(("127.0.0.1", 8443))
+while True:
+    connection, _ = listener.accept()
+    try:
+        connection = context.wrap_socket(connection, server_side=True)
+        break
+    except OSError:  # whoever asked whether we are there
+        pass
+connection.recv(10000)
+connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream\\r\\nContent-Encoding: gzip\\r\\n"
+                   b"Transfer-Encoding: chunked\\r\\n\\r\\n")
+coder = zlib.compressobj(wbits=31)
+for line in sys.stdin:
+    data = coder.compress(b"data: %s\\n\\n" % line.strip().encode()) + coder.flush(zlib.Z_SYNC_FLUSH)
+    connection.sendall(b"%x\\r\\n%s\\r\\n" % (len(data), data))
+connection.sendall(b"0\\r\\n\\r\\n")
+"""
 CLIENT = """
 import gzip, ssl, sys, urllib.request
 context = ssl._create_unverified_context()
@@ -148,6 +170,27 @@ class TestText(lab.Lab):
         self.assert_once(events, [f"{self.token}{n}" for n in range(5)], self.BOTH_ENDS)
         for event in events:
             self.assertEqual(event["body"], f"words {event['target'][-1]} " * 100)
+
+    def test_events_as_they_come(self):
+        """A response that goes on is shown while it does, decoded, event by event, by both ends."""
+        server = self.ns.start(lab.PYTHON, "-c", EVENTS_SERVER, *self.certificate(), stdin=subprocess.PIPE, text=True)
+        lab.wait_until(lambda: self.ns.answers(8443), 10, "the server of events")
+        ecapture = self.start_text("-m", "text", "--json", "-w", self.path("out.json"))
+        client = self.ns.start("curl", "-skN", "-o", "/dev/null", f"https://127.0.0.1:8443{self.token}")
+        heads = [("response", 1, False, "")] * 2
+        for number in range(4):
+            shown = [(event["type"], event["part"], event["last"], event["body"]) for event in self.wait_for_events(
+                4 + 2 * number) if event["type"] != "request"]
+            self.assertEqual(sorted(shown), sorted(heads + [("body", n + 2, False, f"data: event {n}\n\n")
+                                                            for n in range(number) for _ in range(2)]))
+            if number < 3:
+                server.stdin.write(f"event {number}\n")
+                server.stdin.flush()
+        server.stdin.close()
+        self.assertEqual(client.wait(lab.PATIENCE), 0)
+        last = self.wait_for_events(12)[-1]
+        self.assertEqual((last["type"], last["part"], last["last"], last["body"]), ("body", 5, True, ""))
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
 
     def test_connection_older_than_the_capture(self):
         """HTTP/2's header compression refers to what was sent before: said, and shown as far as it is known."""

@@ -11,6 +11,7 @@
 struct text_calls {
     struct ec_text_budget budget;
     struct ec_text_receiver receiver;
+    uint64_t time; /* ns */
 };
 
 static void text_calls_check(const GString *text)
@@ -44,12 +45,13 @@ static void text_calls_emit(ec_text_message *message, void *data)
 
 static void text_calls_init(struct text_calls *calls)
 {
-    calls->budget = (struct ec_text_budget){.max = 1 << 20};
+    calls->budget = (struct ec_text_budget){.max = 1 << 20, .decoding_max = 64 << 20};
+    calls->time = 0;
     calls->receiver = (struct ec_text_receiver){&calls->budget, text_calls_emit, NULL};
 }
 
-/* A call is a byte of flags (1: sent, 2: lost, 4: a flush precedes, the rest is the length's upper part), one of
- * length, and its data, unless it is lost. False at the input's end. */
+/* Calls are 0.6 s apart. A call is a byte of flags (1: sent, 2: lost, 4: a flush precedes, the rest is the length's
+ * upper part), one of length, and its data, unless it is lost. False at the input's end. */
 struct text_call {
     bool lost, flush;
     enum ec_direction direction;
@@ -57,12 +59,13 @@ struct text_call {
     size_t len;
 };
 
-static bool text_calls_next(const uint8_t **data, size_t *size, struct text_call *ret_call)
+static bool text_calls_next(struct text_calls *calls, const uint8_t **data, size_t *size, struct text_call *ret_call)
 {
     uint8_t flags;
 
     if (*size < 2)
         return false;
+    calls->time += 600000000;
     flags = (*data)[0];
     *ret_call = (struct text_call){.lost = flags & 2,
                                    .flush = flags & 4,

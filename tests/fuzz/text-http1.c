@@ -12,19 +12,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     text_calls_init(&calls);
     http = ec_http1_new(&calls.receiver);
-    while (text_calls_next(&data, &size, &call)) {
+    while (text_calls_next(&calls, &data, &size, &call)) {
         if (call.flush)
-            ec_http1_flush(http);
+            ec_http1_flush(http, calls.time);
         if (call.len)
             ec_http1_detect(call.data, call.lost ? 0 : call.len);
         if (call.lost)
-            ec_http1_skip(http, 1, call.direction, call.len);
+            ec_http1_skip(http, calls.time, call.direction, call.len);
         else
-            ec_http1_take(http, 1, call.direction, call.data, call.len);
+            ec_http1_take(http, calls.time, call.direction, call.data, call.len);
     }
     ec_http1_end(http, "the input ended");
     ec_http1_free(http);
-    if (calls.budget.used)
+    if (calls.budget.used || calls.budget.decoding)
         abort();
     return 0;
 }

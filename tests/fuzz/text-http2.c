@@ -12,18 +12,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     text_calls_init(&calls);
     http = ec_http2_new(&calls.receiver);
-    while (text_calls_next(&data, &size, &call)) {
+    while (text_calls_next(&calls, &data, &size, &call)) {
 
         if (call.len)
             ec_http2_detect(call.data, call.lost ? 0 : call.len);
+        if (call.flush)
+            ec_http2_flush(http, calls.time);
         if (call.lost)
-            ec_http2_skip(http, 1, call.direction, call.len);
+            ec_http2_skip(http, calls.time, call.direction, call.len);
         else
-            ec_http2_take(http, 1, call.direction, call.data, call.len);
+            ec_http2_take(http, calls.time, call.direction, call.data, call.len);
     }
     ec_http2_end(http, "the input ended");
     ec_http2_free(http);
-    if (calls.budget.used)
+    if (calls.budget.used || calls.budget.decoding)
         abort();
     return 0;
 }

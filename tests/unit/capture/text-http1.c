@@ -249,7 +249,7 @@ static void take_message_behind_unfinished_data_is_found(void **state)
     struct fixture *fixture = *state;
 
     take(fixture, IN, "\x01rest of a body");
-    ec_http1_flush(fixture->http1);
+    ec_http1_flush(fixture->http1, 1);
     take(fixture, IN, "HTTP/1.1 204 No Content\r\n\r\n");
     assert_string_equal(fixture->log->str, "< |\x01rest of a body|\n< HTTP/1.1 204 No Content (-)||\n");
 }
@@ -259,7 +259,7 @@ static void flush_keeps_what_may_become_a_start_line(void **state)
     struct fixture *fixture = *state;
 
     take(fixture, OUT, "GET /slow");
-    ec_http1_flush(fixture->http1);
+    ec_http1_flush(fixture->http1, 1);
     assert_string_equal(fixture->log->str, "");
     take(fixture, OUT, " HTTP/1.1\r\n\r\n");
     assert_string_equal(fixture->log->str, "> GET /slow HTTP/1.1||\n");
@@ -323,6 +323,23 @@ static void detect_tells_http_from_the_rest(void **state)
         assert_int_equal(ec_http1_detect((const uint8_t *)cases[i].text, strlen(cases[i].text)), cases[i].verdict);
 }
 
+static void flush_response_that_goes_on_gives_parts(void **state)
+{
+    struct fixture *fixture = *state;
+
+    take(fixture, OUT, "GET / HTTP/1.1\r\n\r\n");
+    take(fixture, IN, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
+    g_string_truncate(fixture->log, 0);
+    assert_false(ec_http1_flush(fixture->http1, 2000000000));
+    take(fixture, IN, "\r\n4\r\none\n\r\n");
+    assert_true(ec_http1_flush(fixture->http1, 500000000));
+    assert_string_equal(fixture->log->str, "");
+    assert_false(ec_http1_flush(fixture->http1, 1100000000));
+    take(fixture, IN, "4\r\ntwo\n\r\n0\r\nT: 1\r\n\r\n");
+    assert_string_equal(fixture->log->str, "< HTTP/1.1 200 OK (GET),Transfer-Encoding:chunked|one\n|\n"
+                                           "< HTTP/1.1 200 - (GET);T:1|two\n|\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(take_endless_header_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(take_body_beyond_the_budget_is_not_kept, set_up, tear_down),
         cmocka_unit_test(detect_tells_http_from_the_rest),
+        cmocka_unit_test_setup_teardown(flush_response_that_goes_on_gives_parts, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

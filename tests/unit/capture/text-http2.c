@@ -301,6 +301,38 @@ static void take_streams_without_end_are_bounded(void **state)
     fixture_free(fixture);
 }
 
+static void take_broken_preface_is_passed_over(void **state)
+{
+    struct fixture *fixture = fixture_new(SIZE_MAX);
+
+    (void)state;
+    take(fixture, OUT, "PRI * HTTP/", 11);
+    take(fixture, OUT, "3", 1);
+    SEND(fixture, OUT, SETTINGS, 0, 0, "");
+    SEND(fixture, OUT, HEADERS, END_HEADERS | END_STREAM, 1, GET_ROOT AUTHORITY_H);
+    assert_string_equal(fixture->log->str,
+                        ">1 GET /,:scheme:https,:authority:h||[1 bytes before this were lost or could not be read]\n");
+    fixture_free(fixture);
+}
+
+static void flush_stream_that_goes_on_gives_parts(void **state)
+{
+    struct fixture *fixture = fixture_new(SIZE_MAX);
+
+    (void)state;
+    open_connection(fixture);
+    SEND(fixture, OUT, HEADERS, END_HEADERS | END_STREAM, 1, GET_ROOT AUTHORITY_H);
+    SEND(fixture, IN, HEADERS, END_HEADERS, 1, STATUS_200);
+    SEND(fixture, IN, DATA, 0, 1, "one\n");
+    g_string_truncate(fixture->log, 0);
+    assert_true(ec_http2_flush(fixture->http2, 500000000));
+    assert_string_equal(fixture->log->str, "");
+    assert_false(ec_http2_flush(fixture->http2, 1100000000));
+    SEND(fixture, IN, DATA, END_STREAM, 1, "two\n");
+    assert_string_equal(fixture->log->str, "<1 200 (GET)|one\n|\n<1 200 (GET)|two\n|\n");
+    fixture_free(fixture);
+}
+
 static void detect_tells_frames_from_the_rest(void **state)
 {
     static const struct {
@@ -338,6 +370,8 @@ int main(void)
         cmocka_unit_test(skip_of_frames_is_told_and_frames_found_again),
         cmocka_unit_test(take_header_bomb_is_bounded),
         cmocka_unit_test(take_streams_without_end_are_bounded),
+        cmocka_unit_test(take_broken_preface_is_passed_over),
+        cmocka_unit_test(flush_stream_that_goes_on_gives_parts),
         cmocka_unit_test(detect_tells_frames_from_the_rest),
     };
 

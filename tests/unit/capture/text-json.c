@@ -21,7 +21,7 @@ static const struct ec_sink_connection connection = {
 };
 static const struct ec_text_origin origin = {&owner, "alice", &connection};
 static const struct ec_text_style whole = {.shown_max = SIZE_MAX};
-static struct ec_text_budget budget = {0, 1 << 20};
+static struct ec_text_budget budget = {.max = 1 << 20};
 static const struct ec_text_receiver receiver = {&budget, NULL, NULL};
 
 static void message_response_has_all_its_fields(void **state)
@@ -37,7 +37,7 @@ static void message_response_has_all_its_fields(void **state)
     message->reason = g_strdup("OK");
     ec_text_message_add_field(message, "A", 1, "b", 1, false);
     ec_text_message_add_field(message, "C", 1, "d", 1, true);
-    ec_text_message_add_body(message, (const uint8_t *)"hi\n\033", 4);
+    ec_text_message_add_body(message, 1, (const uint8_t *)"hi\n\033", 4);
     ec_text_message_add_note(message, "remark");
     ec_text_json_message(out, &whole, &origin, message);
     assert_string_equal(
@@ -57,7 +57,7 @@ static void message_binary_body_is_base64(void **state)
     struct ec_text_style cut = {.shown_max = 3};
 
     (void)state;
-    ec_text_message_add_body(message, (const uint8_t *)"\xff\xfe\xfd\xfc", 4);
+    ec_text_message_add_body(message, 1, (const uint8_t *)"\xff\xfe\xfd\xfc", 4);
     ec_text_json_message(out, &cut, &origin, message);
     assert_non_null(strstr(out->str, ",\"body_base64\":\"//79\",\"body_length\":4,\"body_truncated\":true}\n"));
 }

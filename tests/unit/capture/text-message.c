@@ -79,7 +79,7 @@ static void decode_gzip_body_is_decoded(void **state)
 
     add(message, "Content-Encoding", "gzip");
     add(message, "Transfer-Encoding", "chunked");
-    ec_text_message_add_body(message, gzip_hello, sizeof(gzip_hello));
+    ec_text_message_add_body(message, 1, gzip_hello, sizeof(gzip_hello));
     ec_text_message_decode(message);
     assert_int_equal(message->body->len, 5);
     assert_memory_equal(message->body->data, "hello", 5);
@@ -93,9 +93,9 @@ static void decode_body_with_a_loss_ends_at_it(void **state)
     g_autoptr(ec_text_message) message = make(*state);
 
     add(message, "Content-Encoding", "gzip");
-    ec_text_message_add_body(message, gzip_hello, 15);
+    ec_text_message_add_body(message, 1, gzip_hello, 15);
     ec_text_message_add_loss(message, 3);
-    ec_text_message_add_body(message, gzip_hello + 18, sizeof(gzip_hello) - 18);
+    ec_text_message_add_body(message, 1, gzip_hello + 18, sizeof(gzip_hello) - 18);
     ec_text_message_decode(message);
     assert_int_equal(message->body->len, 4);
     assert_memory_equal(message->body->data, "hell", 4);
@@ -109,7 +109,7 @@ static void decode_body_that_lies_about_its_coding_is_told(void **state)
     g_autoptr(ec_text_message) message = make(*state);
 
     add(message, "Content-Encoding", "br, rot13");
-    ec_text_message_add_body(message, (const uint8_t *)"hello", 5);
+    ec_text_message_add_body(message, 1, (const uint8_t *)"hello", 5);
     ec_text_message_decode(message);
     assert_memory_equal(message->body->data, "hello", 5);
     assert_string_equal(g_ptr_array_index(message->notes, 0), "not decoded: an unknown coding (br, rot13)");
@@ -121,7 +121,7 @@ static void add_body_beyond_its_limit_is_told(void **state)
     g_autofree uint8_t *mebibyte = g_malloc0(1 << 20);
 
     for (unsigned i = 0; i < 5; i++)
-        ec_text_message_add_body(message, mebibyte, 1 << 20);
+        ec_text_message_add_body(message, 1, mebibyte, 1 << 20);
     assert_int_equal(message->body->len, EC_TEXT_BODY_MAX);
     assert_int_equal(message->body_len, 5 << 20);
     ec_text_message_decode(message);

@@ -28,14 +28,14 @@ static void discard(ec_text_message *message, void *data)
     ec_text_message_free(message);
 }
 
-static struct ec_text_budget budget = {0, 1 << 20};
+static struct ec_text_budget budget = {.max = 1 << 20};
 static const struct ec_text_receiver receiver = {&budget, discard, NULL};
 
 static ec_text_message *make_data(const void *data, size_t len)
 {
     ec_text_message *message = ec_text_message_new(&receiver, EC_TEXT_DATA, TIME, EC_DIRECTION_OUT);
 
-    ec_text_message_add_body(message, data, len);
+    ec_text_message_add_body(message, 1, data, len);
     return message;
 }
 
@@ -59,7 +59,7 @@ static void print_request_is_a_block(void **state)
     message->target = g_strdup("/a");
     ec_text_message_add_field(message, "Host", 4, "x", 1, false);
     ec_text_message_add_field(message, "Sum", 3, "9", 1, true);
-    ec_text_message_add_body(message, (const uint8_t *)"one\r\ntwo", 8);
+    ec_text_message_add_body(message, 1, (const uint8_t *)"one\r\ntwo", 8);
     ec_text_message_add_note(message, "remark %d", 1);
     assert_printed(&plain, message,
                    "=== 2026-11-21 06:20:56.123456 curl[1234] alice received [2001::1]:443 > 127.0.0.1:5000 HTTP/1.1 "
