@@ -6,6 +6,7 @@ decrypt both Finished messages of every handshake in one pass.
 Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix):
 Debian roots are made by debootstrap and kept in build/roots; libraries are built, once, from the directories named in
 ECAPTURE_SOURCES (aws-lc, boringssl, libressl-VERSION, openssl-VERSION)."""
+import glob
 import os
 import shutil
 import subprocess
@@ -33,8 +34,8 @@ def debian_mirror():
     return sites[0]
 
 
-def debian_root(suite):
-    """A root with openssl and GnuTLS's programs."""
+def debian_root(suite, *programs):
+    """A root with openssl and GnuTLS's programs, and these, whose packages have their names."""
     extended()
     lab.need("debootstrap", "apt-get", "chroot")
     root = os.path.join(BUILD, "roots", suite)
@@ -47,7 +48,33 @@ def debian_root(suite):
             raise unittest.SkipTest(f"debootstrap makes no root of {suite} here")
         with open(os.path.join(root, "ready"), "w", encoding="utf-8"):
             pass
+    if missing := [program for program in programs if not shutil.which(program, path=os.path.join(root, "usr/bin"))]:
+        apt(root, "install", "-y", "--no-install-recommends", *missing)
     return root
+
+
+def apt(root, *arguments):
+    for command in (["update"], list(arguments)):
+        run = subprocess.run(["chroot", root, "apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false", *command],
+                             capture_output=True, text=True, check=False,
+                             env=dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8"))
+        if run.returncode:
+            raise unittest.SkipTest(f"apt-get {command[0]} fails in {root}: {run.stderr[-200:]}")
+
+
+def debian_source(suite, package):
+    """The directory of its upstream source."""
+    target = os.path.join(BUILD, "sources", f"{package}-{suite}.orig")
+    if not os.path.isdir(target):
+        root = debian_root(suite)
+        with open(os.path.join(root, "etc/apt/sources.list.d/source.list"), "w", encoding="utf-8") as file:
+            file.write(f"deb-src {debian_mirror()} {suite} main\n")
+        apt(root, "source", "--download-only", package)
+        tarball, = glob.glob(os.path.join(root, f"{package}_*.orig.tar.*[a-z2]"))
+        os.makedirs(target + ".part", exist_ok=True)
+        subprocess.run(["tar", "-xf", tarball, "-C", target + ".part", "--strip-components=1"], check=True)
+        os.rename(target + ".part", target)
+    return target
 
 
 def source(name):
@@ -59,8 +86,12 @@ def source(name):
 
 
 def built(name, script, *files):
+    return built_from(source(name), name, script, *files)
+
+
+def built_from(path, name, script, *files):
     """Runs the script in a build directory, with the source's directory as its argument, unless the files are there."""
-    path, target = source(name), os.path.join(BUILD, "sources", name)
+    target = os.path.join(BUILD, "sources", name)
     os.makedirs(target, exist_ok=True)
     if not all(os.path.exists(os.path.join(target, file)) for file in files):
         with open(os.path.join(target, "log"), "w", encoding="utf-8") as log:

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Commands typed into bash and zsh, each in a terminal of its own, as tshark reads them in one live pass. In the slow
-part (mark "matrix") the shells of other Debian releases."""
+"""Commands typed into bash and zsh, each in a terminal of its own, as tshark reads them in one live pass; with
+tests/run --matrix also the shells of other Debian releases, and bash as its own makefile builds it."""
 import contextlib
 import fcntl
 import json
 import os
 import pty
+import shutil
 import subprocess
 import termios
 import threading
 import time
 
 import lab
+import test_matrix
 
 FIELDS = ("systemd_journal.pid", "systemd_journal.message", "systemd_journal.uid", "systemd_journal.comm",
           "systemd_journal.syslog_id", "systemd_journal.realtime_timestamp", "systemd_journal.field.name",
@@ -26,20 +28,26 @@ class Shell:
 
     def __init__(self, test, *argv, cwd=None, **environment):
         self.test, self.output, self.seen = test, b"", 0
+        self.root, self.cwd = test.root, cwd or test.tmp
         self.master, slave = pty.openpty()
         self.tty = os.ttyname(slave)
         environment = dict(os.environ, PS1=PROMPT.decode(), PS2=MORE.decode(), TERM="xterm", HISTFILE="",
                            LC_ALL="C.UTF-8", **environment)
         environment.pop("PROMPT_COMMAND", None)
-        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, cwd=cwd or test.tmp,
-                                        env=environment, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=environment,
+                                        start_new_session=True, preexec_fn=self.enter)
         os.close(slave)
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         test.defer(self.close)
         self.wait_for(PROMPT)
+
+    def enter(self):
+        """Runs in the new process."""
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        os.chroot(self.root)
+        os.chdir(self.cwd)
 
     def read(self):
         with contextlib.suppress(OSError):
@@ -82,15 +90,17 @@ def find(name):
     return COMMANDS[name]
 
 
-class Shells(lab.Lab):
-    def start_capture(self, module):
+class Terminals(lab.Lab):
+    root = "/"  # where the shells are
+
+    def start_capture(self, module, argv):
         tshark = self.start_tshark(fields=FIELDS, display="systemd_journal", interface=f"ecapture-{module}", probe=None)
-        self.wait_until_captured(module, lambda: self.commands(tshark))
+        self.wait_until_captured(argv, lambda: self.commands(tshark))
         return tshark
 
-    def wait_until_captured(self, module, commands):
+    def wait_until_captured(self, argv, commands):
         """Types into a shell of its own until that is seen."""
-        shell = Shell(self, *find(module))
+        shell = Shell(self, *argv)
 
         def seen():
             shell.type(": is anybody there")
@@ -123,7 +133,7 @@ class Shells(lab.Lab):
 
     def check_commands(self, module, argv, commands):
         """What both shells do alike."""
-        with open(self.path("sourced"), "w", encoding="utf-8") as file:
+        with open(self.root + self.path("sourced"), "w", encoding="utf-8") as file:
             file.write("echo from the file\ntrue\nfalse\n")
         shell = Shell(self, *argv)
         other = Shell(self, *argv, cwd="/")
@@ -188,22 +198,23 @@ class Shells(lab.Lab):
         self.wait_for(commands, shell, [("echo two words", "0"), ("echo !!:1", "0"), ("fi", "1"),
                                         ("select x in a b; do break; done", "0"), ("true\nfalse", "1")])
 
-    def check_module(self, module, check):
-        argv = find(module)
+    def check_module(self, module, argv):
         before = Shell(self, *argv)
-        tshark = self.start_capture(module)
+        tshark = self.start_capture(module, argv)
         before.type("false")
         self.wait_for(lambda: self.commands(tshark), before, [("false", "1")])
-        check(argv, lambda: self.commands(tshark))
+        {"bash": self.check_bash, "zsh": self.check_zsh}[module](argv, lambda: self.commands(tshark))
         self.assertEqual(tshark.stop()[0], 0, tshark.messages())
 
+
+class Shells(Terminals):
     @lab.mark("asan")
     def test_bash(self):
-        self.check_module("bash", self.check_bash)
+        self.check_module("bash", find("bash"))
 
     @lab.mark("asan")
     def test_zsh(self):
-        self.check_module("zsh", self.check_zsh)
+        self.check_module("zsh", find("zsh"))
 
     def read_file(self, path):
         rows = self.decrypt(path, "systemd_journal", *FIELDS)
@@ -277,3 +288,24 @@ class Shells(lab.Lab):
             self.assertEqual(run.returncode, 1, run.stderr)
             self.assertIn("/bin/true can't be hooked: it ", run.stderr)
             self.assertIn(text, run.stderr)
+
+
+class Versions(Terminals):
+    def check_in_root(self, suite, module):
+        self.root = test_matrix.debian_root(suite, module)
+        os.makedirs(self.root + self.tmp)
+        self.defer(shutil.rmtree, self.root + self.tmp, True)
+        self.check_module(module, COMMANDS[module])
+
+    def check_built(self, suite):
+        """Debian's source as upstream's makefile builds it, its own readline inside, the C library's malloc."""
+        bash, = test_matrix.built_from(test_matrix.debian_source(suite, "bash"), f"bash-{suite}",
+                                       "$1/configure --without-bash-malloc --disable-nls && make -j2 bash", "bash")
+        self.check_module("bash", [bash, *COMMANDS["bash"][1:]])
+
+
+for one in ("bullseye", "trixie", "forky"):
+    for shell_name in COMMANDS:
+        setattr(Versions, f"test_{shell_name}_{one}",
+                lambda self, suite=one, module=shell_name: self.check_in_root(suite, module))
+    setattr(Versions, f"test_bash_built_{one}", lambda self, suite=one: self.check_built(suite))
