@@ -191,6 +191,16 @@ static void add_decode(const cs_x86_op *to, const cs_x86_op *by, bool negative, 
     insn->value = negative ? -(uint64_t)by->imm : (uint64_t)by->imm;
 }
 
+/* How compilers write 0. */
+static void xor_decode(const cs_x86_op *to, const cs_x86_op *by, struct ec_insn *insn)
+{
+    if (!is_register(to, 4) || by->type != X86_OP_REG || by->reg != to->reg)
+        return;
+    insn->op = EC_OP_CONST;
+    insn->dst = register_get(to->reg);
+    insn->width = to->size;
+}
+
 static void push_decode(const cs_x86_op *operand, struct ec_insn *insn)
 {
     insn->op = EC_OP_PUSH;
@@ -238,6 +248,9 @@ static void operands_decode(const cs_insn *raw, struct ec_insn *insn)
     case X86_INS_ADD:
     case X86_INS_SUB:
         add_decode(&operands[0], &operands[1], raw->id == X86_INS_SUB, insn);
+        break;
+    case X86_INS_XOR:
+        xor_decode(&operands[0], &operands[1], insn);
         break;
     case X86_INS_PUSH:
         push_decode(&operands[0], insn);

@@ -54,10 +54,10 @@ static bool holds_argument(const struct ec_state *state, int8_t reg, int argumen
 static bool arguments_locate(const struct ec_machine *machine, const struct ec_state *state, int n_arguments,
                              enum ec_arguments arguments, uint8_t ret_registers[EC_PROBE_ARGUMENTS])
 {
-    for (int argument = 0; argument < n_arguments; argument++) {
+    for (int argument = 0; argument < MIN(n_arguments, EC_PROBE_ARGUMENTS); argument++) {
         int8_t reg = machine->args[argument];
         for (int8_t other = 0; !holds_argument(state, reg, argument); other++) {
-            if (other == 16 || arguments == EC_ARGUMENTS_STAY)
+            if (other == 16 || arguments != EC_ARGUMENTS_MAY_MOVE)
                 return false;
             reg = other;
         }
@@ -92,8 +92,11 @@ void ec_probe_place_find(const struct ec_elf_image *image, struct ec_code *code,
         if (!ec_code_read(code, at, &insn) ||
             !arguments_locate(machine, &state, n_arguments, arguments, place.registers))
             return;
+        if (arguments == EC_ARGUMENTS_AND_STACK_STAY && state.stack != 0)
+            return;
         place.address = at;
         if (is_cheap(image, &insn)) {
+            place.emulated = true;
             *ret_place = place;
             return;
         }
@@ -102,4 +105,74 @@ void ec_probe_place_find(const struct ec_elf_image *image, struct ec_code *code,
         ec_state_step(&state, machine, &insn, EC_JOIN_MUST);
         at += insn.length;
     }
+}
+
+/* The first call behind the entry; branches are passed by. `ret_state`: as it is there. */
+static bool call_find(struct ec_code *code, uint64_t function, struct ec_insn *ret_call, struct ec_state *ret_state,
+                      bool *ret_straight)
+{
+    const struct ec_machine *machine = ec_code_get_machine(code);
+
+    *ret_straight = true;
+    ec_state_init_entry(ret_state, machine);
+    for (uint64_t at = function; at - function < SEARCH_LEN; at += ret_call->length) {
+        if (machine->elf_machine != EM_X86_64 || !ec_code_read(code, at, ret_call) || ret_call->op == EC_OP_JUMP ||
+            ret_call->op == EC_OP_STOP)
+            return false;
+        if (ret_call->op == EC_OP_CALL)
+            return ret_call->target != 0;
+        *ret_straight = *ret_straight && ret_call->op != EC_OP_BRANCH;
+        ec_state_step(ret_state, machine, ret_call, EC_JOIN_MUST);
+    }
+    return false;
+}
+
+/* From behind a call: whether its result is returned, or 0 in its place. */
+static bool returns_result(struct ec_code *code, uint64_t address)
+{
+    const struct ec_machine *machine = ec_code_get_machine(code);
+    const int8_t result = 0; /* rax */
+    struct ec_state state;
+    struct ec_insn insn;
+
+    ec_state_init(&state);
+    for (uint64_t at = address; at - address < SEARCH_LEN && ec_code_read(code, at, &insn); at += insn.length) {
+        if (insn.op >= EC_OP_CALL)
+            return insn.op == EC_OP_STOP;
+        if (insn.writes & 1u << result) {
+            const struct ec_value *other = &state.registers[insn.src == result ? insn.src2 : insn.src];
+
+            if (insn.op != EC_OP_SELECT || other->kind != EC_VALUE_CONST || other->offset != 0)
+                return false;
+            continue;
+        }
+        ec_state_step(&state, machine, &insn, EC_JOIN_MUST);
+    }
+    return false;
+}
+
+bool ec_wrapped_find(struct ec_code *code, uint64_t function, int n_arguments, uint64_t *ret_wrapped)
+{
+    uint8_t registers[EC_PROBE_ARGUMENTS];
+    struct ec_state state;
+    struct ec_insn call;
+    bool straight;
+
+    if (!call_find(code, function, &call, &state, &straight) || !straight ||
+        !arguments_locate(ec_code_get_machine(code), &state, n_arguments, EC_ARGUMENTS_STAY, registers) ||
+        !returns_result(code, call.address + call.length))
+        return false;
+    *ret_wrapped = call.target;
+    return true;
+}
+
+bool ec_function_calls(struct ec_code *code, uint64_t function, int n_arguments, uint64_t callee)
+{
+    uint8_t registers[EC_PROBE_ARGUMENTS];
+    struct ec_state state;
+    struct ec_insn call;
+    bool straight;
+
+    return call_find(code, function, &call, &state, &straight) && call.target == callee &&
+           arguments_locate(ec_code_get_machine(code), &state, n_arguments, EC_ARGUMENTS_STAY, registers);
 }

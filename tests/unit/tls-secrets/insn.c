@@ -162,6 +162,8 @@ static void decode_x86_values(void **state)
     assert_int_equal(byte.displacement, 0x188);
     assert_true(byte.reads && !byte.stores);
     assert_int_equal(X86("\x31\xc0").writes, 1); /* xor eax, eax */
+    assert_int_equal(X86("\x31\xc0").op, EC_OP_CONST);
+    assert_int_equal(X86("\x31\xc8").op, EC_OP_OTHER); /* xor eax, ecx */
     assert_int_equal(X86("\x41\x54").op, EC_OP_PUSH);
     assert_int_equal(X86("\x41\x54").src, 12);
     assert_int_equal(X86("\x5d").dst, 5);
