@@ -48,10 +48,11 @@ void ec_messages_free(ec_messages *messages)
     g_free(messages);
 }
 
-void ec_messages_read(ec_messages *messages, uint64_t now)
+uint64_t ec_messages_read(ec_messages *messages, uint64_t now)
 {
     uint64_t end = ec_ring_get_end(messages->ring), next;
     enum ec_ring_result result;
+    uint64_t n_invalid = 0;
     const void *memory;
     uint32_t len;
 
@@ -60,9 +61,12 @@ void ec_messages_read(ec_messages *messages, uint64_t now)
 
         if (len >= sizeof(*record) && record->size >= sizeof(*record) && record->size <= len)
             ec_queue_push(messages->queue, record, next);
+        else
+            n_invalid++;
     }
     if (result == EC_RING_END)
         messages->watermark = now;
+    return n_invalid;
 }
 
 uint64_t ec_messages_get_watermark(const ec_messages *messages)

@@ -42,8 +42,8 @@ ec_messages *ec_messages_new(int map_fd, size_t size, const struct ec_message_ou
 void ec_messages_free(ec_messages *messages);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_messages, ec_messages_free)
 
-/* Queues what is there. `now`: CLOCK_BOOTTIME, ns, read before. */
-void ec_messages_read(ec_messages *messages, uint64_t now);
+/* Queues what is there; returns how many were no records. `now`: CLOCK_BOOTTIME, ns, read before. */
+uint64_t ec_messages_read(ec_messages *messages, uint64_t now);
 /* Every message up to this time has been read; ns, CLOCK_BOOTTIME. */
 uint64_t ec_messages_get_watermark(const ec_messages *messages);
 /* The earliest that is queued, NULL if there is none. */

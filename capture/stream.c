@@ -687,7 +687,7 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
     read_events(stream);
     read_packets(stream, now);
     if (stream->messages)
-        ec_messages_read(stream->messages, now);
+        stream->statistics.drop_message_invalid += ec_messages_read(stream->messages, now);
     any = write_all(stream, last, now);
     if (last && stream->messages)
         ec_messages_end(stream->messages);
