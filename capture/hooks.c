@@ -2,6 +2,7 @@
 #include "hooks.h"
 
 #include "hooked-set.h"
+#include "library-path.h"
 #include "log.h"
 #include "mappings.h"
 #include "plaintext-point.h"
@@ -239,16 +240,6 @@ static void take_all(ec_hooks *hooks)
         ensure_library(hooks, g_ptr_array_index(libraries, i));
 }
 
-/* The system's own, so that the first one that starts is covered too: before Linux 6.6 nothing can be attached later.
- */
-static void add_shells(ec_target_list *targets)
-{
-    static const char *const paths[] = {"/bin/bash", "/bin/zsh"};
-
-    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
-        ec_target_list_add_path(targets, paths[i], EC_MODULE_MAX, NULL);
-}
-
 static GArray *collect_fds(const ec_hooks *hooks)
 {
     GArray *fds = g_array_new(TRUE, FALSE, sizeof(int));
@@ -283,8 +274,7 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
     if (!hooks->mappings)
         ec_log_warning("libraries mapped from now on will not be hooked: %s", reason->message);
     hooks->targets = ec_target_list_new(true, &unreadable);
-    ec_target_list_add_defaults(hooks->targets);
-    add_shells(hooks->targets);
+    ec_target_list_add_defaults(hooks->targets, modules);
     if (unreadable > 0)
         ec_log_info("%u processes could not be looked into", unreadable);
     take_all(hooks);
@@ -307,7 +297,7 @@ void ec_hooks_free(ec_hooks *hooks)
     g_free(hooks);
 }
 
-bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
+static bool add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
 {
     const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, module, error);
 
@@ -316,6 +306,23 @@ bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id modu
     if (GPOINTER_TO_INT(g_hash_table_lookup(hooks->libraries, library)))
         return true;
     return hook_library(hooks, library, error);
+}
+
+static void add_nss(const char *path, void *data)
+{
+    g_autoptr(GError) reason = NULL;
+
+    if (!add_path(data, path, EC_MODULE_NSS, &reason))
+        ec_log_warning("%s", reason->message);
+}
+
+bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
+{
+    if (!add_path(hooks, path, module, error))
+        return false;
+    if (module == EC_MODULE_NSS)
+        ec_library_path_foreach_nss(path, add_nss, hooks);
+    return true;
 }
 
 const int *ec_hooks_get_fds(const ec_hooks *hooks)

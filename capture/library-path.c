@@ -93,6 +93,19 @@ void ec_library_path_foreach(void (*visit)(const char *path, void *data), void *
     }
 }
 
+void ec_library_path_foreach_nss(const char *path, void (*visit)(const char *path, void *data), void *data)
+{
+    static const char *const names[] = {"libssl3.so", "libnss3.so", "libsoftokn3.so"};
+    g_autofree char *directory = g_path_get_dirname(path);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *other = g_build_filename(directory, names[i], NULL);
+
+        if (g_file_test(other, G_FILE_TEST_IS_REGULAR))
+            visit(other, data);
+    }
+}
+
 int ec_library_debug_open(int fd, const char *root)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);

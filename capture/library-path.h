@@ -7,6 +7,10 @@
  * come more than once, by its several names. */
 void ec_library_path_foreach(void (*visit)(const char *path, void *data), void *data);
 
+/* Calls `visit` with the path of each of NSS's three libraries that is in the same directory as `path`, usually one of
+ * them: a libssl3 needs its libnss3 and libsoftokn3. */
+void ec_library_path_foreach_nss(const char *path, void (*visit)(const char *path, void *data), void *data);
+
 /* The debug file of the ELF file `fd`, by its build ID, under `root` ("" for our own) or our own /usr/lib/debug, open
  * for reading; -1 if there is none. */
 int ec_library_debug_open(int fd, const char *root);

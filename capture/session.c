@@ -223,30 +223,11 @@ static bool load_kernel(ec_session *session, GError **error)
     return true;
 }
 
-/* A libssl3 of NSS needs its libnss3 and libsoftokn3; named is usually one of the three. */
-static void add_nss_beside(ec_session *session, const char *path)
-{
-    static const char *const names[] = {"libssl3.so", "libnss3.so", "libsoftokn3.so"};
-    g_autofree char *directory = g_path_get_dirname(path);
-
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *other = g_build_filename(directory, names[i], NULL);
-        g_autoptr(GError) reason = NULL;
-
-        if (g_file_test(other, G_FILE_TEST_IS_REGULAR) &&
-            !ec_hooks_add_path(session->hooks, other, EC_MODULE_NSS, &reason))
-            ec_log_warning("%s", reason->message);
-    }
-}
-
 static bool add_paths(ec_session *session, enum ec_module_id module, GError **error)
 {
-    for (const char *const *path = session->config.paths[module]; path && *path; path++) {
+    for (const char *const *path = session->config.paths[module]; path && *path; path++)
         if (!ec_hooks_add_path(session->hooks, *path, module, error))
             return false;
-        if (module == EC_MODULE_NSS)
-            add_nss_beside(session, *path);
-    }
     return true;
 }
 

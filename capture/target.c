@@ -601,7 +601,16 @@ static void default_add(const char *path, void *data)
     ec_target_list_add_path(data, path, EC_MODULE_MAX, NULL);
 }
 
-void ec_target_list_add_defaults(ec_target_list *list)
+void ec_target_list_add_defaults(ec_target_list *list, unsigned modules)
 {
-    ec_library_path_foreach(default_add, list);
+    static const struct {
+        enum ec_module_id module;
+        const char *path;
+    } shells[] = {{EC_MODULE_BASH, "/bin/bash"}, {EC_MODULE_ZSH, "/bin/zsh"}};
+
+    if (ec_modules_have(modules, true))
+        ec_library_path_foreach(default_add, list);
+    for (size_t i = 0; i < G_N_ELEMENTS(shells); i++)
+        if (modules & 1u << shells[i].module)
+            default_add(shells[i].path, list);
 }

@@ -81,6 +81,7 @@ void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
  * for; with packets, or EC_MODULE_MAX, the file itself tells. */
 const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, enum ec_module_id module,
                                                  GError **error);
-/* Adds the system's own libssl files (ld.so's directories), so that the first process that
- * maps one after the start is covered. */
-void ec_target_list_add_defaults(ec_target_list *list);
+/* Adds the system's own TLS libraries (in ld.so's directories) and shells, if they are of these modules (bits of 1 <<
+ * enum ec_module_id): the first process that maps or runs one after the start is then covered, and before Linux 6.6
+ * nothing can be attached later. */
+void ec_target_list_add_defaults(ec_target_list *list, unsigned modules);

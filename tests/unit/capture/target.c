@@ -471,15 +471,29 @@ static void ec_target_list_add_defaults_finds_the_systems_library(void **state)
     g_autoptr(ec_target_list) list = ec_target_list_new_empty(true);
 
     require_library(fixture);
-    ec_target_list_add_defaults(list);
+    ec_target_list_add_defaults(list, 1u << EC_MODULE_TLS);
     GPtrArray *libraries = ec_target_list_get_libraries(list);
     assert_true(libraries->len > 0);
     const struct ec_library *library = g_ptr_array_index(libraries, 0);
     assert_true(library->hookable);
     assert_true(g_ascii_isdigit(library->point.version[0]));
     guint before = libraries->len;
-    ec_target_list_add_defaults(list);
+    ec_target_list_add_defaults(list, 1u << EC_MODULE_TLS);
     assert_int_equal(libraries->len, before);
+}
+
+static void ec_target_list_add_defaults_of_shells_looks_into_those_alone(void **state)
+{
+    g_autoptr(ec_target_list) none = ec_target_list_new_empty(true), shells = ec_target_list_new_empty(true);
+    GPtrArray *libraries = ec_target_list_get_libraries(shells);
+
+    (void)state;
+    ec_target_list_add_defaults(none, 1u << EC_MODULE_MYSQLD);
+    assert_int_equal(ec_target_list_get_libraries(none)->len, 0);
+    require(g_file_test("/bin/bash", G_FILE_TEST_IS_REGULAR), "there is no /bin/bash");
+    ec_target_list_add_defaults(shells, 1u << EC_MODULE_BASH);
+    assert_int_equal(libraries->len, 1);
+    assert_int_equal(((const struct ec_library *)g_ptr_array_index(libraries, 0))->module, EC_MODULE_BASH);
 }
 
 int main(void)
@@ -502,6 +516,7 @@ int main(void)
         CASE(ec_target_list_add_path_what_is_no_file_fails),
         CASE(ec_target_list_add_path_equal_copy_is_hookable_alike),
         CASE(ec_target_list_add_defaults_finds_the_systems_library),
+        CASE(ec_target_list_add_defaults_of_shells_looks_into_those_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
