@@ -3,7 +3,7 @@
 /*
  * The only contract between the eBPF programs and user space.
  *
- * Three ring buffers (BPF_MAP_TYPE_RINGBUF, Linux 5.8) carry it: `packets` holds
+ * Four ring buffers (BPF_MAP_TYPE_RINGBUF, Linux 5.8) carry it: `near` and, when that is full, `packets` hold
  * ec_packet records alone, `messages` what is handed to the user beside packets, `events` what
  * user space must know about either, so that a flood of packets or messages never costs a secret. Every record starts
  * with an ec_record. User space checks a record's ring length against its type's minimum before it reads a field.
@@ -40,7 +40,7 @@ typedef long long int64_t;
 #define EC_SNAPLEN_MAX 258048
 
 enum ec_record_type {
-    EC_RECORD_PACKET = 1,    /* ec_packet, ring `packets` */
+    EC_RECORD_PACKET = 1,    /* ec_packet, rings `near` and `packets` */
     EC_RECORD_SECRET = 2,    /* ec_secret_event */
     EC_RECORD_OWNER = 3,     /* ec_owner_event */
     EC_RECORD_PLAINTEXT = 4, /* ec_plaintext_event, ring `messages` */
@@ -325,7 +325,8 @@ enum ec_filter_place { EC_FILTER_NONE, EC_FILTER_KERNEL, EC_FILTER_USER };
 /* Written by user space before load (const volatile). */
 struct ec_bpf_config {
     uint32_t snaplen;            /* 1 … EC_SNAPLEN_MAX */
-    uint32_t wake_bytes;         /* fill of `packets` that wakes a batching reader */
+    uint32_t near_wake_bytes;    /* fill of `near` that wakes a batching reader */
+    uint32_t wake_bytes;         /* likewise of `packets` */
     uint32_t message_wake_bytes; /* likewise of `messages` */
     uint32_t uid;                /* filter_uid: the one uid to accept */
     uint8_t filter_pid;          /* only processes in the map `pids` */
@@ -339,7 +340,7 @@ struct ec_bpf_config {
     uint8_t attach_cookie; /* bpf_get_attach_cookie() is there */
     uint8_t pad[3];
 };
-_Static_assert(sizeof(struct ec_bpf_config) == 28, "abi");
+_Static_assert(sizeof(struct ec_bpf_config) == 32, "abi");
 
 /* Memory-mapped, shared: how user space asks to be woken (see ring.h). */
 struct ec_wake {

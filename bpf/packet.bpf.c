@@ -298,9 +298,12 @@ static __always_inline bool process_accepts(const struct ec_packet *packet)
  */
 #define PUT(limit)                                                                                                     \
     do {                                                                                                               \
-        struct ec_packet *slot = bpf_ringbuf_reserve(&packets, sizeof(*slot) + (limit), 0);                            \
+        struct ec_packet *slot = bpf_ringbuf_reserve(&near, sizeof(*slot) + (limit), 0);                               \
+        bool is_near = slot;                                                                                           \
         uint32_t last = caplen - 1;                                                                                    \
                                                                                                                        \
+        if (!slot)                                                                                                     \
+            slot = bpf_ringbuf_reserve(&packets, sizeof(*slot) + (limit), 0);                                          \
         if (!slot) {                                                                                                   \
             counter_add(EC_DROP_PACKET_RING_FULL, 1);                                                                  \
             return NEXT;                                                                                               \
@@ -313,7 +316,8 @@ static __always_inline bool process_accepts(const struct ec_packet *packet)
             bpf_ringbuf_discard(slot, BPF_RB_NO_WAKEUP);                                                               \
             return NEXT;                                                                                               \
         }                                                                                                              \
-        bpf_ringbuf_submit(slot, wake_flags(&packets, config.wake_bytes));                                             \
+        bpf_ringbuf_submit(slot, is_near ? wake_flags(&near, config.near_wake_bytes)                                   \
+                                         : wake_flags(&packets, config.wake_bytes));                                   \
     } while (0)
 
 static __always_inline int put(struct __sk_buff *skb, const struct ec_packet *packet)

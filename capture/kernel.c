@@ -151,6 +151,7 @@ static void choose_settings(ec_kernel *kernel, const struct ec_kernel_config *co
         bpf_map__set_max_entries(plaintext[i], PLAINTEXT_ENTRIES);
     if (settings->touched)
         bpf_map__set_max_entries(kernel->skeleton->maps.touched, TOUCHED_MAX);
+    bpf_map__set_max_entries(kernel->skeleton->maps.near, (uint32_t)config->near_size);
     bpf_map__set_max_entries(kernel->skeleton->maps.packets, (uint32_t)config->ring_size);
     bpf_map__set_max_entries(kernel->skeleton->maps.messages, (uint32_t)config->messages_size);
 }
@@ -487,6 +488,11 @@ bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error)
     if (bpf_map__update_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), &one, sizeof(one), BPF_ANY) == 0)
         return true;
     return fail(error, EC_SESSION_ERROR_PROCESS, errno, "can't add a process to the filter", "name fewer with -p");
+}
+
+int ec_kernel_get_near_fd(const ec_kernel *kernel)
+{
+    return bpf_map__fd(kernel->skeleton->maps.near);
 }
 
 int ec_kernel_get_packets_fd(const ec_kernel *kernel)

@@ -18,7 +18,7 @@
 struct ec_kernel_config {
     struct ec_bpf_config bpf;
     unsigned modules;            /* bits of 1 << enum ec_module_id: whose uprobes will be attached */
-    size_t ring_size;            /* bytes, a power of two >= the page size */
+    size_t ring_size, near_size; /* bytes, powers of two >= the page size */
     size_t messages_size;        /* likewise, of the ring `messages` */
     const ec_filter *filter_eth; /* borrowed for ec_kernel_new(); NULL: none */
     const ec_filter *filter_ip;
@@ -53,6 +53,8 @@ bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *p
 /* Lets a process through the pid filter. */
 bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error);
 
+/* Of ring buffers, borrowed. */
+int ec_kernel_get_near_fd(const ec_kernel *kernel);
 int ec_kernel_get_packets_fd(const ec_kernel *kernel);
 int ec_kernel_get_events_fd(const ec_kernel *kernel);
 size_t ec_kernel_get_events_size(const ec_kernel *kernel);

@@ -27,7 +27,7 @@ ec_messages *ec_messages_new(int map_fd, size_t size, const struct ec_message_ou
 
     messages->output = *output;
     messages->size = size;
-    messages->queue = ec_queue_new();
+    messages->queue = ec_queue_new(1);
     messages->ring = ec_ring_open(map_fd, size, error);
     if (!messages->ring)
         return NULL;
@@ -60,7 +60,7 @@ uint64_t ec_messages_read(ec_messages *messages, uint64_t now)
         const struct ec_record *record = memory;
 
         if (len >= sizeof(*record) && record->size >= sizeof(*record) && record->size <= len)
-            ec_queue_push(messages->queue, record, next);
+            ec_queue_push(messages->queue, 0, record, next);
         else
             n_invalid++;
     }
@@ -83,13 +83,14 @@ bool ec_messages_take(ec_messages *messages)
 {
     const struct ec_record *record = ec_messages_get(messages);
     bool taken = false;
+    unsigned ring;
 
     for (size_t i = 0; !taken && kinds[i]; i++) {
         taken = kinds[i]->type == record->type && record->size >= kinds[i]->size;
         if (taken)
             kinds[i]->take(messages->states[i], record);
     }
-    ec_queue_pop(messages->queue, &messages->release);
+    ec_queue_pop(messages->queue, &ring, &messages->release);
     return taken;
 }
 

@@ -1,34 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two circular arrays of one power-of-two capacity: `slots` in ring order, `order` in timestamp
- * order, naming slots. Both are indexed by ever-growing counters.
+ * Circular arrays of one power-of-two capacity: for each ring its `slots` in ring order, and `order` in timestamp
+ * order, naming slots. All are indexed by ever-growing counters.
  */
 #include "queue.h"
 
 struct slot {
-    const struct ec_record *record;
-    uint64_t time;
     uint64_t next;
     bool done;
 };
 
+struct slots {
+    struct slot *slots;
+    uint64_t begin, end;
+};
+
+struct entry {
+    const struct ec_record *record;
+    uint64_t time; /* the record's, which lies in memory of its own */
+    uint64_t slot;
+    unsigned ring;
+};
+
 struct ec_queue {
     size_t capacity;
-    struct slot *slots;
-    uint64_t slots_begin, slots_end;
-    uint64_t *order;
-    uint64_t order_begin, order_end;
+    struct slots *rings;
+    unsigned n_rings;
+    struct entry *order;
+    uint64_t begin, end;
 };
 
 #define AT(queue, i) ((i) & ((queue)->capacity - 1))
 
-ec_queue *ec_queue_new(void)
+ec_queue *ec_queue_new(unsigned rings)
 {
     ec_queue *queue = g_new0(ec_queue, 1);
 
     queue->capacity = 1024;
-    queue->slots = g_new(struct slot, queue->capacity);
-    queue->order = g_new(uint64_t, queue->capacity);
+    queue->n_rings = rings;
+    queue->rings = g_new0(struct slots, rings);
+    for (unsigned i = 0; i < rings; i++)
+        queue->rings[i].slots = g_new(struct slot, queue->capacity);
+    queue->order = g_new(struct entry, queue->capacity);
     return queue;
 }
 
@@ -36,7 +49,9 @@ void ec_queue_free(ec_queue *queue)
 {
     if (!queue)
         return;
-    g_free(queue->slots);
+    for (unsigned i = 0; i < queue->n_rings; i++)
+        g_free(queue->rings[i].slots);
+    g_free(queue->rings);
     g_free(queue->order);
     g_free(queue);
 }
@@ -46,56 +61,67 @@ static void grow(ec_queue *queue)
     ec_queue old = *queue;
 
     queue->capacity *= 2;
-    queue->slots = g_new(struct slot, queue->capacity);
-    queue->order = g_new(uint64_t, queue->capacity);
-    for (uint64_t i = old.slots_begin; i < old.slots_end; i++)
-        queue->slots[AT(queue, i)] = old.slots[AT(&old, i)];
-    for (uint64_t i = old.order_begin; i < old.order_end; i++)
+    queue->order = g_new(struct entry, queue->capacity);
+    for (uint64_t i = old.begin; i < old.end; i++)
         queue->order[AT(queue, i)] = old.order[AT(&old, i)];
-    g_free(old.slots);
     g_free(old.order);
+    for (unsigned ring = 0; ring < queue->n_rings; ring++) {
+        struct slots *slots = &queue->rings[ring];
+        struct slot *before = slots->slots;
+
+        slots->slots = g_new(struct slot, queue->capacity);
+        for (uint64_t i = slots->begin; i < slots->end; i++)
+            slots->slots[AT(queue, i)] = before[AT(&old, i)];
+        g_free(before);
+    }
 }
 
-void ec_queue_push(ec_queue *queue, const struct ec_record *record, uint64_t next)
+void ec_queue_push(ec_queue *queue, unsigned ring, const struct ec_record *record, uint64_t next)
 {
-    uint64_t slot, at;
+    struct slots *slots = &queue->rings[ring];
+    struct entry entry = {.record = record, .time = record->time, .ring = ring};
+    uint64_t at;
 
-    if (queue->slots_end - queue->slots_begin == queue->capacity)
+    if (slots->end - slots->begin == queue->capacity || queue->end - queue->begin == queue->capacity)
         grow(queue);
-    slot = queue->slots_end++;
-    queue->slots[AT(queue, slot)] = (struct slot){record, record->time, next, false};
-    for (at = queue->order_end++; at > queue->order_begin; at--) {
-        uint64_t before = queue->order[AT(queue, at - 1)];
+    entry.slot = slots->end++;
+    slots->slots[AT(queue, entry.slot)] = (struct slot){next, false};
+    for (at = queue->end++; at > queue->begin; at--) {
+        const struct entry *before = &queue->order[AT(queue, at - 1)];
 
-        if (queue->slots[AT(queue, before)].time <= record->time)
+        if (before->time <= entry.time)
             break;
-        queue->order[AT(queue, at)] = before;
+        queue->order[AT(queue, at)] = *before;
     }
-    queue->order[AT(queue, at)] = slot;
+    queue->order[AT(queue, at)] = entry;
 }
 
 const struct ec_record *ec_queue_get(const ec_queue *queue, size_t i)
 {
-    if (i >= ec_queue_get_length(queue))
-        return NULL;
-    return queue->slots[AT(queue, queue->order[AT(queue, queue->order_begin + i)])].record;
+    return i < ec_queue_get_length(queue) ? queue->order[AT(queue, queue->begin + i)].record : NULL;
 }
 
 size_t ec_queue_get_length(const ec_queue *queue)
 {
-    return (size_t)(queue->order_end - queue->order_begin);
+    return (size_t)(queue->end - queue->begin);
 }
 
-bool ec_queue_pop(ec_queue *queue, uint64_t *ret_position)
+bool ec_queue_pop(ec_queue *queue, unsigned *ret_ring, uint64_t *ret_position)
 {
+    const struct entry *earliest = &queue->order[AT(queue, queue->begin)];
     bool moved = false;
+    struct slots *slots;
 
     if (ec_queue_get_length(queue) == 0)
         return false;
-    queue->slots[AT(queue, queue->order[AT(queue, queue->order_begin++)])].done = true;
-    while (queue->slots_begin < queue->slots_end && queue->slots[AT(queue, queue->slots_begin)].done) {
-        *ret_position = queue->slots[AT(queue, queue->slots_begin++)].next;
+    queue->begin++;
+    slots = &queue->rings[earliest->ring];
+    slots->slots[AT(queue, earliest->slot)].done = true;
+    while (slots->begin < slots->end && slots->slots[AT(queue, slots->begin)].done) {
+        *ret_position = slots->slots[AT(queue, slots->begin++)].next;
         moved = true;
     }
+    if (moved)
+        *ret_ring = earliest->ring;
     return moved;
 }

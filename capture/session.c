@@ -191,12 +191,22 @@ static unsigned get_path_modules(const ec_session *session)
     return modules;
 }
 
+/* Of the ring that is to stay in the cache (packet-rings.h), bytes: small beside a last-level cache, and yet more than
+ * arrives in SLEEP_CROWD_MS on most machines. */
+enum { NEAR_MAX = 4 << 20 };
+
+static size_t get_near_size(const ec_session *session)
+{
+    return CLAMP(session->config.ring_size / 16, (size_t)sysconf(_SC_PAGESIZE), NEAR_MAX);
+}
+
 static bool load_kernel(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
     g_autoptr(ec_features) features = ec_features_new(config->btf_file);
     struct ec_kernel_config kernel = {
         .bpf = {.snaplen = config->snaplen,
+                .near_wake_bytes = (uint32_t)(get_near_size(session) / 2),
                 .wake_bytes = (uint32_t)(config->ring_size / 8),
                 .message_wake_bytes = (uint32_t)(get_messages_size(session) / 8),
                 .uid = config->uid,
@@ -206,6 +216,7 @@ static bool load_kernel(ec_session *session, GError **error)
                 .plaintext = (uint8_t)config->plaintext},
         .modules = config->modules | get_path_modules(session),
         .ring_size = config->ring_size,
+        .near_size = get_near_size(session),
         .messages_size = get_messages_size(session),
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
@@ -261,14 +272,13 @@ static bool open_stream(ec_session *session, GError **error)
 {
     const struct ec_session_config *config = &session->config;
     struct ec_stream_config stream = {
-        .packets_fd = ec_kernel_get_packets_fd(session->kernel),
-        .events_fd = ec_kernel_get_events_fd(session->kernel),
-        .packets_size = config->ring_size,
-        .events_size = ec_kernel_get_events_size(session->kernel),
+        .near = {ec_kernel_get_near_fd(session->kernel), get_near_size(session)},
+        .packets = {ec_kernel_get_packets_fd(session->kernel), config->ring_size},
+        .events = {ec_kernel_get_events_fd(session->kernel), ec_kernel_get_events_size(session->kernel)},
+        .messages = {ec_kernel_get_messages_fd(session->kernel),
+                     wants_messages(session) ? get_messages_size(session) : 0},
         .filter_status = session->config.filter_status,
         .status = session->config.status,
-        .messages_fd = ec_kernel_get_messages_fd(session->kernel),
-        .messages_size = wants_messages(session) ? get_messages_size(session) : 0,
         .filter_eth = session->filter_eth,
         .filter_ip = session->filter_ip,
         .filter_process = config->n_pids > 0 || config->filter_uid,
@@ -403,7 +413,8 @@ static bool watch_all(ec_session *session, GError **error)
 {
     const int *hook_fd = ec_hooks_get_fds(session->hooks);
     g_autofree int *sink_fds = ec_stream_get_sink_fds(session->stream);
-    bool ok = watch(session, ec_kernel_get_packets_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_PACKETS, error) &&
+    bool ok = watch(session, ec_kernel_get_near_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_PACKETS, error) &&
+              watch(session, ec_kernel_get_packets_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_PACKETS, error) &&
               watch(session, ec_kernel_get_events_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_EVENTS, error) &&
               watch(session, ec_kernel_get_messages_fd(session->kernel), EPOLLIN | EPOLLET, SOURCE_MESSAGES, error) &&
               watch(session, session->signals, EPOLLIN, SOURCE_SIGNAL, error);

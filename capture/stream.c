@@ -6,7 +6,6 @@
 #include "log.h"
 #include "message.h"
 #include "owner.h"
-#include "queue.h"
 #include "ring.h"
 #include "segment.h"
 
@@ -43,15 +42,15 @@ struct head {
     bool accepted;
     bool blamed;               /* its ends were asked why secrets are missing */
     struct ec_segment segment; /* if need.labels */
-    size_t scanned;            /* so many packets of the queue, itself included, have been looked through */
+    size_t scanned;            /* so many packets behind it, itself included, have been looked through */
     uint64_t moved_on;         /* when an end that owes secrets was seen to go on without them; 0: not yet */
 };
 
 struct ec_stream {
     struct ec_stream_config config;
-    ec_ring *packets, *events;
+    ec_packet_rings *packets;
+    ec_ring *events;
     ec_messages *messages; /* NULL: there are none */
-    ec_queue *queue;       /* of packets */
     ec_handshakes *handshakes;
     ec_owners *owners;
     GHashTable *misses; /* pid → handshakes in a row without their secrets */
@@ -61,11 +60,9 @@ struct ec_stream {
     struct head head;
     uint8_t *tagged;       /* EC_SNAPLEN_MAX + VLAN_TAG_LEN bytes */
     uint8_t *datagram;     /* likewise */
-    uint64_t watermark;    /* every packet up to here is in the queue; ns, CLOCK_BOOTTIME */
     uint64_t written_time; /* of the last packet or message handed out; ns, CLOCK_BOOTTIME */
     uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
     unsigned batch;        /* packets read by the last pump */
-    uint64_t release;      /* ring position to give back at the batch's end */
     struct ec_statistics statistics;
     GError *failure; /* of a sink */
 };
@@ -100,9 +97,9 @@ static bool open_messages(ec_stream *stream, GError **error)
                                              .status = stream->config.status,
                                              .handshakes = stream->handshakes};
 
-    if (stream->config.messages_size == 0)
+    if (stream->config.messages.size == 0)
         return true;
-    stream->messages = ec_messages_new(stream->config.messages_fd, stream->config.messages_size, &output, error);
+    stream->messages = ec_messages_new(stream->config.messages.fd, stream->config.messages.size, &output, error);
     return stream->messages != NULL;
 }
 
@@ -115,16 +112,15 @@ ec_stream *ec_stream_new(const struct ec_stream_config *config, GError **error)
     stream->interfaces = g_array_new(FALSE, TRUE, sizeof(struct interface));
     g_array_set_clear_func(stream->interfaces, interface_clear);
     stream->misses = g_hash_table_new(g_direct_hash, g_direct_equal);
-    stream->queue = ec_queue_new();
     stream->handshakes = ec_handshakes_new(config->verify);
     stream->owners = ec_owners_new(OWNERS_REMEMBERED);
     stream->tagged = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
     stream->datagram = g_malloc(EC_SNAPLEN_MAX + VLAN_TAG_LEN);
     stream->epoch = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
-    stream->packets = ec_ring_open(config->packets_fd, config->packets_size, error);
+    stream->packets = ec_packet_rings_new(config->near, config->packets, error);
     if (!stream->packets)
         return NULL;
-    stream->events = ec_ring_open(config->events_fd, config->events_size, error);
+    stream->events = ec_ring_open(config->events.fd, config->events.size, error);
     if (!stream->events || !open_messages(stream, error))
         return NULL;
     return g_steal_pointer(&stream);
@@ -146,11 +142,10 @@ void ec_stream_free(ec_stream *stream)
     g_ptr_array_unref(stream->sinks);
     g_array_unref(stream->interfaces);
     g_hash_table_unref(stream->misses);
-    ec_queue_free(stream->queue);
     ec_handshakes_free(stream->handshakes);
     ec_owners_free(stream->owners);
     ec_messages_free(stream->messages);
-    ec_ring_close(stream->packets);
+    ec_packet_rings_free(stream->packets);
     ec_ring_close(stream->events);
     g_clear_error(&stream->failure);
     g_free(stream->tagged);
@@ -267,33 +262,6 @@ static void read_events(ec_stream *stream)
             read_owner(stream, memory);
     }
     ec_ring_release_read(stream->events);
-}
-
-static bool is_sound(const struct ec_packet *packet, uint32_t len)
-{
-    return len >= sizeof(*packet) && packet->record.type == EC_RECORD_PACKET && packet->record.size <= len &&
-           packet->caplen <= packet->record.size - sizeof(*packet) && packet->caplen <= packet->len &&
-           packet->record.size >= sizeof(*packet);
-}
-
-/* Queues what is there; then all packets up to `now` are known, unless one is still being written. */
-static void read_packets(ec_stream *stream, uint64_t now)
-{
-    uint64_t end = ec_ring_get_end(stream->packets), next;
-    enum ec_ring_result result;
-    const void *memory;
-    uint32_t len;
-
-    stream->batch = 0;
-    while ((result = ec_ring_read(stream->packets, end, &memory, &len, &next)) == EC_RING_RECORD) {
-        stream->batch++;
-        if (is_sound(memory, len))
-            ec_queue_push(stream->queue, memory, next);
-        else
-            stream->statistics.drop_read++;
-    }
-    if (result == EC_RING_END)
-        stream->watermark = now;
 }
 
 static bool is_known(const struct ec_owner *owner)
@@ -423,14 +391,8 @@ static void count_miss(ec_stream *stream, const struct ec_owner *owner)
 /* The rings are the waiting room: when one fills up, packets go out as they are rather than be lost. */
 static bool is_crowded(const ec_stream *stream)
 {
-    return ec_ring_get_fill(stream->packets) > stream->config.packets_size / 2 ||
+    return ec_packet_rings_is_crowded(stream->packets) ||
            (stream->messages && ec_messages_is_crowded(stream->messages));
-}
-
-/* The i-th earliest, NULL behind the last. */
-static const struct ec_packet *get_packet(const ec_stream *stream, size_t i)
-{
-    return (const struct ec_packet *)ec_queue_get(stream->queue, i);
 }
 
 /* Of the same connection, from an end that owes secrets, with something to say. */
@@ -467,7 +429,7 @@ static bool has_moved_on(ec_stream *stream, bool owner_owes, bool peer_owes, uin
 
     if (head->need.patient)
         return false;
-    for (; !head->moved_on && (packet = get_packet(stream, head->scanned)); head->scanned++)
+    for (; !head->moved_on && (packet = ec_packet_rings_get(stream->packets, head->scanned)); head->scanned++)
         if (shows_progress(stream, packet, out ? owner_owes : peer_owes, out ? peer_owes : owner_owes))
             head->moved_on = packet->record.time;
     return head->moved_on && now > head->moved_on + MOVED_ON_NS;
@@ -612,7 +574,9 @@ static bool is_full(const ec_stream *stream)
 /* Everything up to here has been read. */
 static uint64_t get_watermark(const ec_stream *stream)
 {
-    return stream->messages ? MIN(stream->watermark, ec_messages_get_watermark(stream->messages)) : stream->watermark;
+    uint64_t packets = ec_packet_rings_get_watermark(stream->packets);
+
+    return stream->messages ? MIN(packets, ec_messages_get_watermark(stream->messages)) : packets;
 }
 
 static void write_message(ec_stream *stream)
@@ -636,7 +600,7 @@ static bool write_packet(ec_stream *stream, const struct ec_packet *packet, bool
         return true;
     }
     stream->head.packet = NULL;
-    ec_queue_pop(stream->queue, &stream->release);
+    ec_packet_rings_pop(stream->packets);
     return true;
 }
 
@@ -647,7 +611,7 @@ static bool write_all(ec_stream *stream, bool last, uint64_t now)
     bool any = false;
 
     while (!stream->failure && !is_full(stream)) {
-        const struct ec_packet *packet = get_packet(stream, 0);
+        const struct ec_packet *packet = ec_packet_rings_get(stream->packets, 0);
         const struct ec_record *message = stream->messages ? ec_messages_get(stream->messages) : NULL;
         bool is_message = message && (!packet || message->time < packet->record.time);
 
@@ -665,17 +629,14 @@ static bool write_all(ec_stream *stream, bool last, uint64_t now)
 /* Whether something was read and not yet handed out. */
 static bool is_holding(const ec_stream *stream)
 {
-    return ec_queue_get_length(stream->queue) > 0 || (stream->messages && ec_messages_get(stream->messages));
+    return ec_packet_rings_get(stream->packets, 0) || (stream->messages && ec_messages_get(stream->messages));
 }
 
 static void release_rings(ec_stream *stream)
 {
     if (stream->messages)
         ec_messages_release(stream->messages);
-    if (ec_queue_get_length(stream->queue) == 0)
-        ec_ring_release_read(stream->packets);
-    else if (stream->release)
-        ec_ring_release(stream->packets, stream->release);
+    ec_packet_rings_release(stream->packets);
 }
 
 enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error)
@@ -685,14 +646,15 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
 
     announce_interfaces(stream);
     read_events(stream);
-    read_packets(stream, now);
+    stream->batch = ec_packet_rings_read(stream->packets, now);
     if (stream->messages)
         stream->statistics.drop_message_invalid += ec_messages_read(stream->messages, now);
     any = write_all(stream, last, now);
     if (last && stream->messages)
         ec_messages_end(stream->messages);
-    if (ec_queue_get_length(stream->queue) == 0)
-        ec_handshakes_expire(stream->handshakes, last ? UINT64_MAX : stream->watermark, give_secret, stream);
+    if (!ec_packet_rings_get(stream->packets, 0))
+        ec_handshakes_expire(stream->handshakes, last ? UINT64_MAX : ec_packet_rings_get_watermark(stream->packets),
+                             give_secret, stream);
     for (guint i = 0; !stream->failure && i < stream->sinks->len; i++) {
         struct ec_sink *sink = g_ptr_array_index(stream->sinks, i);
 
@@ -716,7 +678,7 @@ unsigned ec_stream_get_batch(const ec_stream *stream)
 
 bool ec_stream_has_unread(const ec_stream *stream)
 {
-    return ec_ring_has_unread(stream->packets) || ec_ring_has_unread(stream->events) ||
+    return ec_packet_rings_has_unread(stream->packets) || ec_ring_has_unread(stream->events) ||
            (stream->messages && ec_messages_has_unread(stream->messages));
 }
 
@@ -726,6 +688,7 @@ void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret
 
     ec_handshakes_get_counts(stream->handshakes, &counts);
     *ret_statistics = stream->statistics;
+    ret_statistics->drop_read += ec_packet_rings_get_invalid(stream->packets);
     ret_statistics->handshakes = counts.seen;
     ret_statistics->handshakes_with_secrets = counts.with_secrets;
     ret_statistics->handshakes_verified = counts.verified;

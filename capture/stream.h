@@ -10,6 +10,7 @@
  * to wait, all behind it wait with it, for the stream stays in order.
  */
 #include "filter.h"
+#include "packet-rings.h"
 #include "sink.h"
 
 #include <glib.h>
@@ -17,14 +18,12 @@
 #include <stddef.h>
 
 struct ec_stream_config {
-    int packets_fd, events_fd;               /* of the ring buffers' maps; borrowed */
-    size_t packets_size, events_size;        /* bytes */
+    struct ec_ring_map near, packets, events;
+    struct ec_ring_map messages;             /* size 0: there are no messages */
     const ec_filter *filter_eth, *filter_ip; /* for packets that the kernel left unfiltered; borrowed, NULL: none */
     bool filter_process;  /* a pid or uid filter is set: a packet of no accepted process is dropped */
     uint64_t hold_ns;     /* longest wait for a secret */
     uint64_t max_packets; /* messages count too; 0: no limit */
-    int messages_fd;      /* of the ring buffer, borrowed */
-    size_t messages_size; /* bytes; 0: there are no messages */
     bool filter_status;   /* only shell commands that ended with `status` */
     int status;
     bool verify; /* try secrets out: proof.h */

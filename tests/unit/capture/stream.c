@@ -29,7 +29,7 @@ struct record_sink {
 };
 
 struct fixture {
-    struct ring_feed packets, events;
+    struct ring_feed near, packets, events;
     ec_stream *stream;
     struct record_sink *sink;
     bool hooked;
@@ -118,13 +118,14 @@ static struct fixture *open_stream(struct ec_stream_config config)
     struct fixture *fixture = g_new0(struct fixture, 1);
     const struct ec_sink_interface interface = {.name = "t0", .linktype = EC_LINKTYPE_RAW, .snaplen = 1000};
 
-    if (!ring_feed_open(&fixture->packets, SIZE) || !ring_feed_open(&fixture->events, SIZE)) {
+    if (!ring_feed_open(&fixture->near, SIZE) || !ring_feed_open(&fixture->packets, SIZE) ||
+        !ring_feed_open(&fixture->events, SIZE)) {
         print_message("skipped: no privilege to make a ring buffer (CAP_BPF)\n");
         skip();
     }
-    config.packets_fd = fixture->packets.ring;
-    config.events_fd = fixture->events.ring;
-    config.packets_size = config.events_size = SIZE;
+    config.near = (struct ec_ring_map){fixture->near.ring, SIZE};
+    config.packets = (struct ec_ring_map){fixture->packets.ring, SIZE};
+    config.events = (struct ec_ring_map){fixture->events.ring, SIZE};
     config.is_hooked = is_hooked;
     config.explain = explain;
     config.data = fixture;
@@ -141,6 +142,7 @@ static struct fixture *open_stream(struct ec_stream_config config)
 static void close_stream(struct fixture *fixture)
 {
     ec_stream_free(fixture->stream);
+    ring_feed_close(&fixture->near);
     ring_feed_close(&fixture->packets);
     ring_feed_close(&fixture->events);
     g_free(fixture);
@@ -156,20 +158,27 @@ static struct ec_packet make_packet(uint64_t time, uint32_t len)
                               .owner = {.pid = 42, .flags = EC_OWNER_KNOWN | EC_OWNER_MATCH}};
 }
 
-static void put_packet(struct fixture *fixture, const struct ec_packet *packet, const void *data)
+static void put_packet(const struct ring_feed *ring, const struct ec_packet *packet, const void *data)
 {
     uint8_t record[FEED_LEN] = {0};
 
     memcpy(record, packet, sizeof(*packet));
     memcpy(record + sizeof(*packet), data, packet->caplen);
-    assert_true(ring_feed_put(&fixture->packets, record, sizeof(record)));
+    assert_true(ring_feed_put(ring, record, sizeof(record)));
+}
+
+static void put_far(struct fixture *fixture, uint8_t mark, uint64_t time)
+{
+    struct ec_packet packet = make_packet(time, 1);
+
+    put_packet(&fixture->packets, &packet, &mark);
 }
 
 static void put_marked(struct fixture *fixture, uint8_t mark, uint64_t time)
 {
     struct ec_packet packet = make_packet(time, 1);
 
-    put_packet(fixture, &packet, &mark);
+    put_packet(&fixture->near, &packet, &mark);
 }
 
 static void put_segment(struct fixture *fixture, bool from_client, uint32_t sequence, uint64_t time,
@@ -184,7 +193,7 @@ static void put_segment(struct fixture *fixture, bool from_client, uint32_t sequ
     data[27] = (uint8_t)sequence;
     data[32] = 0x50;
     memcpy(data + 40, payload, len);
-    put_packet(fixture, &packet, data);
+    put_packet(&fixture->near, &packet, data);
 }
 
 static void put_datagram(struct fixture *fixture, uint64_t time, uint16_t gso_size, const void *payload, size_t len)
@@ -196,7 +205,7 @@ static void put_datagram(struct fixture *fixture, uint64_t time, uint16_t gso_si
     memcpy(data + 20, "\xc3\x50\x01\xbb", 4);
     data[25] = (uint8_t)(8 + len);
     memcpy(data + 28, payload, len);
-    put_packet(fixture, &packet, data);
+    put_packet(&fixture->near, &packet, data);
 }
 
 /* TLS 1.2 hellos with a random of 0x07s. */
@@ -239,6 +248,31 @@ static void pump_unordered_packets_hands_out_by_time(void **state)
     assert_string_equal(fixture->sink->calls, "ippp");
     assert_memory_equal(fixture->sink->marks, "abc", 3);
     assert_int_equal(fixture->sink->times[1] - fixture->sink->times[0], 1);
+    close_stream(fixture);
+}
+
+static void pump_packets_of_both_rings_hands_out_by_time(void **state)
+{
+    struct fixture *fixture = open_stream((struct ec_stream_config){0});
+    uint64_t base = now() - 100 * MS;
+    (void)state;
+
+    put_marked(fixture, 'a', base + 1);
+    put_far(fixture, 'b', base + 2);
+    put_far(fixture, 'd', base + 4);
+    put_marked(fixture, 'c', base + 3);
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY);
+    assert_memory_equal(fixture->sink->marks, "abcd", 4);
+    assert_int_equal(ec_stream_get_batch(fixture->stream), 4);
+    assert_false(ec_stream_has_unread(fixture->stream));
+    /* Given back, both: as much again has room, several times over. */
+    for (uint64_t i = 0; i < 2 * CALLS_MAX; i++) {
+        fixture->sink->n_calls = fixture->sink->n_packets = 0;
+        put_marked(fixture, 'a', base + 10 + i);
+        put_far(fixture, 'b', base + 10 + i);
+        ec_stream_pump(fixture->stream, false, NULL);
+        assert_int_equal(fixture->sink->n_packets, 2);
+    }
     close_stream(fixture);
 }
 
@@ -338,7 +372,7 @@ static void pump_crowded_ring_releases_early(void **state)
 
     put_handshake(fixture, base);
     for (unsigned i = 0; i < SIZE / FEED_SLOT / 2 + 1; i++)
-        put_marked(fixture, 'f', base + 10 + i);
+        put_far(fixture, 'f', base + 10 + i);
     fixture->sink->n_calls = 0;
     ec_stream_pump(fixture->stream, false, NULL);
     ec_stream_get_statistics(fixture->stream, &statistics);
@@ -358,7 +392,7 @@ static void pump_owner_by_cookie_is_found(void **state)
 
     packet.owner.flags = 0;
     packet.cookie = 77;
-    put_packet(fixture, &packet, "x");
+    put_packet(&fixture->near, &packet, "x");
     assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_HOLDING); /* its owner is due */
     assert_true(ring_feed_put(&fixture->events, &event, sizeof(event)));
     ec_stream_pump(fixture->stream, false, NULL);
@@ -376,10 +410,10 @@ static void pump_socket_without_process_waits_once(void **state)
 
     packet.owner.flags = 0;
     packet.cookie = 78;
-    put_packet(fixture, &packet, "x");
+    put_packet(&fixture->near, &packet, "x");
     assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY); /* waited for long enough */
     packet.record.time = now();
-    put_packet(fixture, &packet, "y");
+    put_packet(&fixture->near, &packet, "y");
     assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY);
     ec_stream_get_statistics(fixture->stream, &statistics);
     assert_int_equal(statistics.packets, 2);
@@ -394,7 +428,7 @@ static void pump_process_filter_drops_others(void **state)
     (void)state;
 
     packet.owner.flags = EC_OWNER_KNOWN;
-    put_packet(fixture, &packet, "x");
+    put_packet(&fixture->near, &packet, "x");
     put_marked(fixture, 'y', now() - 1);
     ec_stream_pump(fixture->stream, true, NULL);
     assert_int_equal(fixture->sink->n_packets, 1);
@@ -460,7 +494,7 @@ static void pump_vlan_tag_is_put_back(void **state)
     packet.flags = EC_PACKET_VLAN;
     packet.vlan_proto = 0x8100;
     packet.vlan_tci = 5;
-    put_packet(fixture, &packet, "aaaaaabbbbbb\x08\x00xxxxxx");
+    put_packet(&fixture->near, &packet, "aaaaaabbbbbb\x08\x00xxxxxx");
     ec_stream_pump(fixture->stream, true, NULL);
     ec_stream_get_statistics(fixture->stream, &statistics);
     assert_int_equal(statistics.packets, 1);
@@ -488,7 +522,7 @@ static void pump_vlan_tag_is_filtered_like_tcpdump(void **state)
         packet.flags = EC_PACKET_VLAN | EC_PACKET_UNFILTERED;
         packet.vlan_proto = 0x8100;
         packet.vlan_tci = 5;
-        put_packet(fixture, &packet, "aaaaaabbbbbb\x08\x00xxxxxx");
+        put_packet(&fixture->near, &packet, "aaaaaabbbbbb\x08\x00xxxxxx");
         ec_stream_pump(fixture->stream, true, NULL);
         ec_stream_get_statistics(fixture->stream, &statistics);
         assert_int_equal(statistics.packets, cases[i].packets);
@@ -521,6 +555,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pump_unordered_packets_hands_out_by_time),
+        cmocka_unit_test(pump_packets_of_both_rings_hands_out_by_time),
         cmocka_unit_test(pump_packet_behind_watermark_waits),
         cmocka_unit_test(pump_secret_known_stands_right_before_its_packet),
         cmocka_unit_test(pump_packet_without_its_secret_waits_and_all_behind_it),
