@@ -2,6 +2,7 @@
 #include "handshake.h"
 
 #include "flow.h"
+#include "older.h"
 
 #include <string.h>
 
@@ -11,6 +12,7 @@
 /* (label, random) pairs remembered to let each secret pass once. */
 #define SECRETS_REMEMBERED (1u << 18)
 static const char reason_late[] = "the secret came too late";
+static const char reason_older[] = "it began before the capture";
 static const char reason_broken_off[] = "it was broken off, or the capture ended, before its secrets were needed";
 /* How long a secret whose ClientHello was seen waits for its packet; ns. */
 #define GRACE_NS 200000000ull
@@ -20,6 +22,7 @@ struct ledger {
     uint8_t client_random[EC_RANDOM_LEN];
     unsigned got, missed; /* bits of labels */
     bool hello;           /* its ClientHello was seen */
+    bool unmatched;       /* it was not, although secrets have come */
     GArray *pending;      /* of struct ec_secret */
     ec_proof *proof;      /* NULL: not wanted, or done */
     enum ec_proof_state proof_state;
@@ -41,6 +44,7 @@ struct ec_handshakes {
     ec_secret_set *seen;
     bool verify;
     ec_addresses *addresses;
+    ec_older *older;
     struct ec_handshake_counts counts;
     ec_misses *misses;
 };
@@ -110,6 +114,7 @@ ec_handshakes *ec_handshakes_new(bool verify)
     handshakes->ledgers = g_hash_table_new_full(hash_random, equal_random, NULL, ledger_free);
     handshakes->seen = ec_secret_set_new(SECRETS_REMEMBERED);
     handshakes->addresses = ec_addresses_new();
+    handshakes->older = ec_older_new();
     handshakes->misses = ec_misses_new();
     return handshakes;
 }
@@ -125,6 +130,7 @@ void ec_handshakes_free(ec_handshakes *handshakes)
     g_queue_clear_full(&handshakes->waiting, g_free);
     ec_secret_set_free(handshakes->seen);
     ec_addresses_free(handshakes->addresses);
+    ec_older_free(handshakes->older);
     ec_misses_free(handshakes->misses);
     g_free(handshakes);
 }
@@ -257,6 +263,8 @@ static struct ec_flow *flow_open(ec_handshakes *handshakes, const struct ec_segm
 {
     struct ec_flow *flow = rules->open(segment);
 
+    if (rules->transport == EC_TRANSPORT_TCP)
+        ec_older_add_young(handshakes->older, segment);
     if (!flow)
         return old;
     if (old) {
@@ -335,10 +343,13 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
     struct ec_flow_step step = {0};
 
     ret_need->labels = 0;
+    ret_need->older = false;
     if (rules->begins(segment) && !(flow && flow->rules == rules && rules->continues(flow, segment)))
         flow = flow_open(handshakes, segment, rules, flow);
-    if (!flow)
+    if (!flow) {
+        ret_need->older = ec_older_check(handshakes->older, segment);
         return;
+    }
     if (flow->settled) {
         flow_finish_proof(handshakes, flow, segment);
         return;
@@ -396,6 +407,12 @@ void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need)
         flow_remove(handshakes, flow);
 }
 
+void ec_handshakes_add_older(ec_handshakes *handshakes, const char *comm)
+{
+    handshakes->counts.without_secrets++;
+    ec_misses_add(handshakes->misses, reason_older, comm);
+}
+
 bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[static EC_RANDOM_LEN], ec_secret_fn fn,
                         void *data)
 {
@@ -415,17 +432,28 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
     return ok;
 }
 
+/* Secrets go out that no ClientHello was seen for; what was taken for a secret by its looks may be none. */
+static void count_unmatched(ec_handshakes *handshakes, struct ledger *ledger)
+{
+    if (!ledger || ledger->hello || ledger->unmatched || ledger->pending->len == 0 ||
+        g_array_index(ledger->pending, struct ec_secret, 0).unproven)
+        return;
+    ledger->unmatched = true;
+    handshakes->counts.unmatched++;
+}
+
 bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn fn, void *data)
 {
     struct waiting *waiting;
 
     while ((waiting = g_queue_peek_head(&handshakes->waiting))) {
-        const struct ledger *ledger = ledger_get(handshakes, waiting->client_random);
+        struct ledger *ledger = ledger_get(handshakes, waiting->client_random);
         uint64_t until = waiting->time + (ledger && ledger->hello ? GRACE_NS : 0);
         bool ok;
 
         if (ledger && ledger->pending->len > 0 && until >= now)
             return true;
+        count_unmatched(handshakes, ledger);
         ok = ec_handshakes_take(handshakes, waiting->client_random, fn, data);
         g_free(g_queue_pop_head(&handshakes->waiting));
         if (!ok)

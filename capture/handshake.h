@@ -40,11 +40,12 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
 
 /* What one packet needs. Valid until the next ec_handshakes_inspect(). */
 struct ec_need {
-    unsigned labels; /* bits of 1 << enum ec_secret_label; 0: nothing, and the rest is not set */
+    unsigned labels; /* bits of 1 << enum ec_secret_label; 0: nothing, and the rest is not set but for `older` */
     bool last;       /* no later packet of this handshake needs anything */
     bool patient;    /* an end that says more may still derive these later */
     uint8_t client_random[EC_RANDOM_LEN];
     void *flow; /* private */
+    bool older; /* of a connection that began before the capture: ec_handshakes_add_older() */
 };
 /* Whether a segment over UDP is of a connection whose handshake was seen, or opens one. What else comes over UDP may be
  * a kernel's tunnel, whose packets hold others. */
@@ -59,6 +60,9 @@ unsigned ec_handshakes_get_missing(const ec_handshakes *handshakes, const struct
 void ec_need_blame(const struct ec_need *need, unsigned rank, const char *reason, const char *comm);
 /* The packet goes out now, with what has come; what has not is late from here on. Once per need with labels. */
 void ec_handshakes_settle(ec_handshakes *handshakes, const struct ec_need *need);
+
+/* Counts a connection whose ClientHello was not seen among those without secrets; `comm`: as in ec_need_blame(). */
+void ec_handshakes_add_older(ec_handshakes *handshakes, const char *comm);
 
 typedef bool (*ec_secret_fn)(const struct ec_secret *secret, void *data);
 /* Hands each kept secret of this client random out, once, and wipes it; not what is unproven, unless its ClientHello
@@ -75,8 +79,10 @@ bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn 
 ec_addresses *ec_handshakes_get_addresses(const ec_handshakes *handshakes);
 
 struct ec_handshake_counts {
-    uint64_t seen, with_secrets, without_secrets;
+    uint64_t seen, with_secrets;
+    uint64_t without_secrets; /* connections that began before the capture included, which `seen` isn't */
     uint64_t verified, wrong; /* of those with secrets; the rest was not, or could not be, checked */
+    uint64_t unmatched;       /* client randoms that secrets came for, but no ClientHello */
 };
 /* Of those without secrets. Borrowed. */
 const ec_misses *ec_handshakes_get_misses(const ec_handshakes *handshakes);

@@ -43,6 +43,7 @@ struct ec_statistics {
     uint64_t handshakes_verified; /* of those with secrets: they opened the records that they are for (--verify) */
     uint64_t handshakes_wrong;    /* likewise: did not */
     uint64_t handshakes_without_secrets; /* given up: deadline, or its owner has no hooked library */
+    uint64_t handshakes_unmatched;       /* not captured, although their secrets were */
     uint64_t secrets;                    /* handed to sinks */
     uint64_t late_secrets;               /* came after a packet that needed them had gone out */
     uint64_t drop_ring;                  /* packets lost, ring full */

@@ -558,6 +558,8 @@ static void write_head(ec_stream *stream)
         ec_handshakes_settle(stream->handshakes, &head->need);
         ec_handshakes_take(stream->handshakes, head->need.client_random, give_secret, stream);
     }
+    if (head->need.older)
+        ec_handshakes_add_older(stream->handshakes, view.owner ? view.owner->comm : view.peer ? view.peer->comm : "");
     view.time = advance(stream, packet->record.time);
     stream->statistics.packets++;
     stream->statistics.bytes += view.caplen;
@@ -694,6 +696,8 @@ void ec_stream_get_statistics(const ec_stream *stream, struct ec_statistics *ret
     ret_statistics->handshakes_verified = counts.verified;
     ret_statistics->handshakes_wrong = counts.wrong;
     ret_statistics->handshakes_without_secrets = counts.without_secrets;
+    /* Of a key log alone, nothing is. */
+    ret_statistics->handshakes_unmatched = stream->statistics.packets ? counts.unmatched : 0;
 }
 
 char *ec_stream_format_misses(const ec_stream *stream)

@@ -42,6 +42,7 @@ static const struct remark {
 } remarks[] = {
     /* First: see ec_progress_format_text_summary() and _message_summary(). */
     {G_STRUCT_OFFSET(struct ec_statistics, messages), "messages: plaintext, commands or statements"},
+    {G_STRUCT_OFFSET(struct ec_statistics, handshakes_unmatched), "handshakes gave secrets, but weren't captured"},
     {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
     {G_STRUCT_OFFSET(struct ec_statistics, drop_read), "packets lost, unreadable in the kernel"},

@@ -354,6 +354,7 @@ static char *statistics_format(const struct ec_statistics *total)
         COUNTER(handshakes_verified),
         COUNTER(handshakes_wrong),
         COUNTER(handshakes_without_secrets),
+        COUNTER(handshakes_unmatched),
         COUNTER(secrets),
         COUNTER(late_secrets),
         COUNTER(drop_ring),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--verify, and what the summary says of handshakes without secrets. (Other tests verify GnuTLS, BoringSSL, DTLS, QUIC.)"""
+import subprocess
+
 import lab
 import pcapng
 
@@ -35,6 +37,38 @@ class Verify(lab.Lab):
         self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
         self.wait_for_traffic(path)
         self.assertIn("\n1 TLS handshake seen, 1 with secrets; 0 without\n", self.summary(ecapture))
+
+    def test_connection_that_began_before_is_told(self):
+        self.start_nginx()
+        path = self.path("older.pcapng")
+        client = "import http.client, ssl, sys\n" \
+                 "c = http.client.HTTPSConnection('127.0.0.1', context=ssl._create_unverified_context())\n" \
+                 "for line in sys.stdin:\n c.request('GET', '/'); c.getresponse().read(); print('done', flush=True)"
+        python = self.ns.start(lab.PYTHON, "-c", client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def request():
+            python.stdin.write("\n")
+            python.stdin.flush()
+            self.assertEqual(python.stdout.readline(), "done\n")
+
+        request()
+        ecapture = self.start_ecapture("--verify", "-w", path)
+        for _ in range(2):
+            request()
+        python.stdin.close()
+        self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
+        self.wait_for_traffic(path)
+        self.assertRegex(self.summary(ecapture), r"\n1 TLS handshake seen, 1 with secrets, 1 verified; 1 without: it began "
+                         r"before the capture × 1 \((python3|nginx)\)\n")
+
+    def test_handshake_that_was_not_captured_is_told(self):
+        """Its secrets come, but the filter leaves its packets out."""
+        self.start_nginx()
+        path = self.path("unmatched.pcapng")
+        ecapture = self.start_ecapture("-w", path, "udp")
+        self.assertEqual(self.curl("https://127.0.0.1/")[1], 0)
+        self.wait_for_traffic(path)
+        self.assertIn("\n1 handshakes gave secrets, but weren't captured\n", self.summary(ecapture))
 
     def test_handshakes_without_secrets_are_explained(self):
         """ecapture-gnutls leaves OpenSSL's handshakes alone, and says so; in the file too."""

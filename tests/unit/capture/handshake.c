@@ -293,6 +293,42 @@ static void expire_hands_out_orphans_at_once_and_others_after_grace(void **state
     ec_handshakes_free(connection.handshakes);
 }
 
+static void expire_counts_each_random_without_hello_once(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
+    struct ec_handshake_counts counts;
+    unsigned taken = 0;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, "", 0);
+    add(connection.handshakes, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", 1, 1000);
+    add(connection.handshakes, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", 9, 1000);
+    add(connection.handshakes, "SERVER_HANDSHAKE_TRAFFIC_SECRET", 9, 2000);
+    ec_handshakes_expire(connection.handshakes, 1001, count, &taken);
+    ec_handshakes_expire(connection.handshakes, UINT64_MAX, count, &taken);
+    assert_int_equal(taken, 3);
+    ec_handshakes_get_counts(connection.handshakes, &counts);
+    assert_int_equal(counts.unmatched, 1);
+    ec_handshakes_free(connection.handshakes);
+}
+
+static void inspect_connection_without_hello_began_before_the_capture(void **state)
+{
+    struct connection connection = {.handshakes = ec_handshakes_new(false)};
+    struct ec_handshake_counts counts;
+    (void)state;
+
+    assert_true(show_record(&connection, SERVER, 23).older);
+    assert_false(show_record(&connection, CLIENT, 23).older);
+    ec_handshakes_add_older(connection.handshakes, "nginx");
+    assert_misses(connection.handshakes, "it began before the capture × 1 (nginx)");
+    show_hello(&connection, CLIENT, 1, "", 0);
+    ec_handshakes_get_counts(connection.handshakes, &counts);
+    assert_int_equal(counts.without_secrets, 1);
+    assert_int_equal(counts.seen, 1);
+    ec_handshakes_free(connection.handshakes);
+}
+
 static bool count_one(const struct ec_secret *secret, void *data)
 {
     (void)secret;
@@ -354,6 +390,8 @@ int main(void)
         cmocka_unit_test(need_blame_is_told_until_the_secret_comes_late),
         cmocka_unit_test(settle_with_verify_counts_what_was_tried),
         cmocka_unit_test(expire_hands_out_orphans_at_once_and_others_after_grace),
+        cmocka_unit_test(expire_counts_each_random_without_hello_once),
+        cmocka_unit_test(inspect_connection_without_hello_began_before_the_capture),
         cmocka_unit_test(take_unproven_secret_is_given_for_a_hello_that_was_seen_alone),
         cmocka_unit_test(inspect_many_hellos_stays_bounded),
     };
