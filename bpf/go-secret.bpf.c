@@ -113,14 +113,4 @@ static __always_inline int go_secret(struct pt_regs *ctx, bool sleepable)
     return 0;
 }
 
-SEC("uprobe.s")
-int ec_go_secret(struct pt_regs *ctx)
-{
-    return go_secret(ctx, true);
-}
-
-SEC("uprobe")
-int ec_go_secret_nosleep(struct pt_regs *ctx)
-{
-    return go_secret(ctx, false);
-}
+SLEEPABLE_PAIR(ec_go_secret, go_secret)

@@ -168,14 +168,4 @@ static __always_inline int nss_secret(struct pt_regs *ctx, bool sleepable)
     return 0;
 }
 
-SEC("uprobe.s")
-int ec_nss_secret(struct pt_regs *ctx)
-{
-    return nss_secret(ctx, true);
-}
-
-SEC("uprobe")
-int ec_nss_secret_nosleep(struct pt_regs *ctx)
-{
-    return nss_secret(ctx, false);
-}
+SLEEPABLE_PAIR(ec_nss_secret, nss_secret)

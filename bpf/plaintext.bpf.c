@@ -435,23 +435,15 @@ int ec_plaintext_enter(struct pt_regs *ctx)
     return enter(&call, &place);
 }
 
-SEC("uprobe.s")
-int ec_plaintext_leave(struct pt_regs *ctx)
+static __always_inline int leave_here(struct pt_regs *ctx, bool sleepable)
 {
     struct place place;
 
     place_get(ctx, true, &place);
-    return leave(&place, PT_REGS_RC(ctx), true);
+    return leave(&place, PT_REGS_RC(ctx), sleepable);
 }
 
-SEC("uprobe")
-int ec_plaintext_leave_nosleep(struct pt_regs *ctx)
-{
-    struct place place;
-
-    place_get(ctx, true, &place);
-    return leave(&place, PT_REGS_RC(ctx), false);
-}
+SLEEPABLE_PAIR(ec_plaintext_leave, leave_here)
 
 /* ---- Go ---- */
 
@@ -519,29 +511,8 @@ static __always_inline int go_leave(struct pt_regs *ctx, bool sleepable)
     return leave(&place, GO_WORD_0(ctx), sleepable);
 }
 
-SEC("uprobe.s")
-int ec_plaintext_go_enter(struct pt_regs *ctx)
-{
-    return go_enter(ctx, true);
-}
-
-SEC("uprobe")
-int ec_plaintext_go_enter_nosleep(struct pt_regs *ctx)
-{
-    return go_enter(ctx, false);
-}
-
-SEC("uprobe.s")
-int ec_plaintext_go_leave(struct pt_regs *ctx)
-{
-    return go_leave(ctx, true);
-}
-
-SEC("uprobe")
-int ec_plaintext_go_leave_nosleep(struct pt_regs *ctx)
-{
-    return go_leave(ctx, false);
-}
+SLEEPABLE_PAIR(ec_plaintext_go_enter, go_enter)
+SLEEPABLE_PAIR(ec_plaintext_go_leave, go_leave)
 
 /* ---- sockets ---- */
 

@@ -125,14 +125,4 @@ static __always_inline int prf(struct pt_regs *ctx, bool sleepable)
 }
 #endif
 
-SEC("uprobe.s")
-int ec_prf(struct pt_regs *ctx)
-{
-    return prf(ctx, true);
-}
-
-SEC("uprobe")
-int ec_prf_nosleep(struct pt_regs *ctx)
-{
-    return prf(ctx, false);
-}
+SLEEPABLE_PAIR(ec_prf, prf)

@@ -41,14 +41,4 @@ static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
     return 0;
 }
 
-SEC("uprobe.s")
-int ec_secret(struct pt_regs *ctx)
-{
-    return secret(ctx, true);
-}
-
-SEC("uprobe")
-int ec_secret_nosleep(struct pt_regs *ctx)
-{
-    return secret(ctx, false);
-}
+SLEEPABLE_PAIR(ec_secret, secret)

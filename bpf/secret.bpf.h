@@ -16,6 +16,19 @@
 
 #define PAGE_BYTES 4096ul
 
+/* The two programs of `body`, one of which is used (programs.c). */
+#define SLEEPABLE_PAIR(name, body)                                                                                     \
+    SEC("uprobe.s")                                                                                                    \
+    int name(struct pt_regs *ctx)                                                                                      \
+    {                                                                                                                  \
+        return body(ctx, true);                                                                                        \
+    }                                                                                                                  \
+    SEC("uprobe")                                                                                                      \
+    int name##_nosleep(struct pt_regs *ctx)                                                                            \
+    {                                                                                                                  \
+        return body(ctx, false);                                                                                       \
+    }
+
 static __always_inline long read_user(void *to, uint32_t len, const void *from, bool sleepable)
 {
     return sleepable ? bpf_copy_from_user(to, len, from) : bpf_probe_read_user(to, len, from);
