@@ -192,9 +192,10 @@ class Lab(unittest.TestCase):
                            check=True, capture_output=True)
         return self.path("cert.pem"), self.path("key.pem")
 
-    def start_nginx(self, ns=None, workers=1, extra="", body="decrypted"):
-        """TLS on 443, both address families; plain HTTP on 80. Returns the master's Popen."""
-        need("nginx")
+    def start_nginx(self, ns=None, workers=1, extra="", body="decrypted", prefix=()):
+        """TLS on 443, both address families; plain HTTP on 80; `prefix` enters a Debian root. Returns the master's Popen."""
+        if not prefix:
+            need("nginx")
         ns = ns or self.ns
         certificate, key = self.certificate()
         directory = tempfile.mkdtemp(dir=self.tmp)
@@ -216,7 +217,8 @@ http {{
     }}
 }}
 """)
-        server = ns.start("nginx", "-c", config, "-p", directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = ns.start(*prefix, "nginx", "-c", config, "-p", directory, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
         wait_until(lambda: ns.answers(443), 10, "nginx on port 443")
         return server
 

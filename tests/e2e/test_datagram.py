@@ -5,67 +5,22 @@ import hashlib
 import os
 import re
 import subprocess
-import time
 import unittest
 
+import datagram
 import lab
 import pcapng
-
-PORT = 4433
-URL = f"https://127.0.0.1:{PORT}/index.html"
-BODY = "over-quic"
+from datagram import BODY, PORT, URL
 
 
-class Datagram(lab.Lab):
-    def start_dtls_server(self):
-        certificate, key = self.certificate()
-        with open(self.path("server.log"), "w", encoding="utf-8") as log:
-            server = self.ns.start("openssl", "s_server", "-dtls1_2", "-accept", str(PORT), "-cert", certificate,
-                                   "-key", key, stdin=subprocess.PIPE, stdout=log, stderr=log)
-        self.defer(server.stdin.close)
-        self.wait_for_port("openssl s_server")
-        return server
-
-    def dtls_client(self, text):
-        """A shell command that sends a line; the program that does TLS replaces the shell."""
-        return ["bash", "-c", f"(sleep 0.5; echo {text}; sleep 0.5) | exec openssl s_client -dtls1_2 "
-                f"-connect 127.0.0.1:{PORT}"]
-
-    def capture_command(self, module, path, *command):
-        with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
-            run = subprocess.run(self.ns.command([lab.BINARY, module, "--verify", "-w", path, "--", *command]),
-                                 check=False, timeout=2 * lab.PATIENCE, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.DEVNULL, stderr=log)
-        self.assertEqual(run.returncode, 0, self.read("ecapture.log"))
-
-    def capture_process(self, module, path, pids):
-        """`ecapture MODULE -p PIDS`, which sees no packet of other processes: it says when it is ready."""
-        with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:
-            ecapture = self.ns.start(lab.BINARY, module, "--verify", "-p", ",".join(map(str, pids)), "-w", path,
-                                     stdout=subprocess.DEVNULL, stderr=log)
-        lab.wait_until(lambda: "capturing" in self.read("ecapture.log"), lab.READY_SECONDS, "the capture runs")
-        return ecapture
-
-    def wait_for_port(self, what):
-        lab.wait_until(lambda: f":{PORT} " in self.ns.run("ss", "-Hlnu").stdout, 10, f"{what} on its port")
-
-    def end(self, ecapture):
-        time.sleep(1)
-        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
-
+class Datagram(datagram.DatagramLab):
     # --- DTLS ------------------------------------------------------------------------------------
-
-    def assert_decrypted(self, path, *texts):
-        rows = self.decrypt(path, f"dtls && udp.port == {PORT} && data", "data.data")
-        self.assertEqual([bytes.fromhex(row[0]).decode() for row in rows], [text + "\n" for text in texts])
-        self.assert_whole(path)
-        self.assertIn(f"{len(texts)} with secrets, {len(texts)} verified; 0 without", self.read("ecapture.log"))
 
     def test_dtls_client_only(self):
         self.start_dtls_server()
         path = self.path("client.pcapng")
         self.capture_command("tls", path, *self.dtls_client("from-client"))
-        self.assert_decrypted(path, "from-client")
+        self.assert_dtls_decrypted(path, "from-client")
 
     def test_dtls_server_only(self):
         server = self.start_dtls_server()
@@ -74,7 +29,7 @@ class Datagram(lab.Lab):
         for text in ("to-server", "to-server-again"):
             self.ns.run(*self.dtls_client(text))
         self.end(ecapture)
-        self.assert_decrypted(path, "to-server", "to-server-again")
+        self.assert_dtls_decrypted(path, "to-server", "to-server-again")
 
     def test_dtls_live(self):
         self.start_dtls_server()
@@ -85,36 +40,6 @@ class Datagram(lab.Lab):
         self.assertEqual([row["data.data"] for row in tshark.table()], [b"live\n".hex()])
 
     # --- QUIC ------------------------------------------------------------------------------------
-
-    def start_quic_server(self, *arguments):
-        """ngtcp2's example server; GnuTLS."""
-        lab.need("gtlsserver", "gtlsclient")
-        certificate, key = self.certificate()
-        os.makedirs(self.path("www"), exist_ok=True)
-        with open(self.path("www/index.html"), "w", encoding="utf-8") as file:
-            file.write(BODY + "\n")
-        server = self.ns.start("gtlsserver", "-q", "-d", self.path("www"), *arguments, "127.0.0.1", str(PORT), key,
-                               certificate, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.wait_for_port("gtlsserver")
-        return server
-
-    def quic_client(self, *arguments):
-        return ["gtlsclient", "-q", "--exit-on-all-streams-close", *arguments, "127.0.0.1", str(PORT), URL]
-
-    def assert_quic_decrypted(self, path, connections=1):
-        """Every packet, in both directions, from the Handshake packets on. Each connection has its own port; what is sent
-        again, on a busy machine, is there twice."""
-        rows = self.decrypt(path, f"quic && udp.port == {PORT} && !(quic.long.packet_type == 3)", "frame.number",
-                            "udp.srcport", "udp.dstport", "quic.frame_type", "tls.handshake.type", "quic.stream_data")
-        unread = [row[0] for row in rows if not row[3]]
-        self.assertEqual(unread, [], "QUIC packets that tshark could not decrypt")
-        for sender, receiver in ((1, 2), (2, 1)):
-            finished = {row[receiver] for row in rows if row[sender] == str(PORT) and "20" in row[4].split(",")}
-            self.assertEqual(len(finished), connections, f"Finished, decrypted, {'server' if sender == 1 else 'client'}")
-        answered = {row[2] for row in rows if BODY.encode().hex() in row[5]}
-        self.assertEqual(len(answered), connections, "responses")
-        self.assertIn(f"{connections} with secrets, {connections} verified; 0 without", self.read("ecapture.log"))
-        self.assert_whole(path)
 
     def test_quic_client_only(self):
         self.start_quic_server()
@@ -195,38 +120,25 @@ class Datagram(lab.Lab):
         self.assertEqual(run.returncode, 0, run.stderr[-2000:])
         return run.stdout
 
-    def start_quic_nginx(self):
-        """HTTP/3 over OpenSSL."""
+    def need_openssl_quic(self):
         lab.need("nginx")
         version = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout
         if tuple(map(int, re.search(r"(\d+)\.(\d+)", version).groups())) < (3, 5):
             raise unittest.SkipTest(f"openssl s_client -quic needs OpenSSL 3.5; this is {version.strip()}")
         if "http_v3_module" not in subprocess.run(["nginx", "-V"], capture_output=True, text=True, check=True).stderr:
             raise unittest.SkipTest("this nginx has no HTTP/3")
-        server = self.start_nginx(extra=f"listen 127.0.0.1:{PORT} quic;", body=BODY)
-        self.wait_for_port("nginx")
-        return server
-
-    def s_client_quic(self):
-        return ["bash", "-c", f"sleep 1 | exec openssl s_client -quic -alpn h3 -connect 127.0.0.1:{PORT}"]
-
-    def assert_quic_open(self, path):
-        rows = self.decrypt(path, f"quic && udp.port == {PORT}", "frame.number", "quic.frame_type", "tls.handshake.type")
-        self.assertEqual([row[0] for row in rows if not row[1]], [], "QUIC packets that tshark could not decrypt")
-        self.assertEqual(sum(row[2].split(",").count("20") for row in rows), 2, "Finished, decrypted, of both")
-        self.assertIn("1 with secrets, 1 verified; 0 without", self.read("ecapture.log"))
 
     def test_quic_openssl_client_only(self):
+        self.need_openssl_quic()
         self.start_quic_nginx()
         path = self.path("client.pcapng")
         self.capture_command("tls", path, *self.s_client_quic())
         self.assert_quic_open(path)
 
     def test_quic_openssl_server_only(self):
-        master = self.start_quic_nginx()
+        self.need_openssl_quic()
         path = self.path("server.pcapng")
-        workers = self.ns.run("pgrep", "-P", str(master.pid)).stdout.split()
-        ecapture = self.capture_process("tls", path, [master.pid, *workers])
+        ecapture = self.capture_process("tls", path, self.start_quic_nginx())
         self.ns.run(*self.s_client_quic())
         self.end(ecapture)
         self.assert_quic_open(path)

@@ -4,81 +4,21 @@ other end by GnuTLS or OpenSSL, whichever the module leaves alone. The secrets a
 decrypt both Finished messages of every handshake in one pass.
 
 Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix):
-Debian roots are made by debootstrap and kept in build/roots; libraries are built, once, from the directories named in
-ECAPTURE_SOURCES (aws-lc, boringssl, libressl-VERSION, openssl-VERSION)."""
-import glob
+libraries are built, once, from the directories named in ECAPTURE_SOURCES (aws-lc, boringssl, libressl-VERSION, openssl-VERSION)."""
 import os
 import shutil
 import subprocess
 import textwrap
 import unittest
 
+import debian
 import lab
 
 NODES = (12, 14, 16, 18, 22, 24, 26)
-BUILD = os.path.dirname(lab.OUTPUT)
-
-
-def extended():
-    if not os.environ.get("ECAPTURE_MATRIX"):
-        raise unittest.SkipTest("runs with tests/run --matrix")
-
-
-def debian_mirror():
-    """The one that this machine uses."""
-    listing = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
-                             capture_output=True, text=True, check=False)
-    sites = [site for site in listing.stdout.split() if "security" not in site]
-    if not sites:
-        raise unittest.SkipTest("this machine has no mirror of Debian")
-    return sites[0]
-
-
-def debian_root(suite, *programs):
-    """A root with openssl and GnuTLS's programs, and these, whose packages have their names."""
-    extended()
-    lab.need("debootstrap", "apt-get", "chroot")
-    root = os.path.join(BUILD, "roots", suite)
-    if not os.path.exists(os.path.join(root, "ready")):
-        shutil.rmtree(root, True)
-        os.makedirs(os.path.dirname(root), exist_ok=True)
-        run = subprocess.run(["debootstrap", "--variant=minbase", "--no-check-gpg", "--include=openssl,gnutls-bin", suite,
-                              root, debian_mirror(), "/usr/share/debootstrap/scripts/sid"], capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise unittest.SkipTest(f"debootstrap makes no root of {suite} here")
-        with open(os.path.join(root, "ready"), "w", encoding="utf-8"):
-            pass
-    if missing := [program for program in programs if not shutil.which(program, path=os.path.join(root, "usr/bin"))]:
-        apt(root, "install", "-y", "--no-install-recommends", *missing)
-    return root
-
-
-def apt(root, *arguments):
-    for command in (["update"], list(arguments)):
-        run = subprocess.run(["chroot", root, "apt-get", "-q", "-o", "Acquire::Check-Valid-Until=false", *command],
-                             capture_output=True, text=True, check=False,
-                             env=dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8"))
-        if run.returncode:
-            raise unittest.SkipTest(f"apt-get {command[0]} fails in {root}: {run.stderr[-200:]}")
-
-
-def debian_source(suite, package):
-    """The directory of its upstream source."""
-    target = os.path.join(BUILD, "sources", f"{package}-{suite}.orig")
-    if not os.path.isdir(target):
-        root = debian_root(suite)
-        with open(os.path.join(root, "etc/apt/sources.list.d/source.list"), "w", encoding="utf-8") as file:
-            file.write(f"deb-src {debian_mirror()} {suite} main\n")
-        apt(root, "source", "--download-only", package)
-        tarball, = glob.glob(os.path.join(root, f"{package}_*.orig.tar.*[a-z2]"))
-        os.makedirs(target + ".part", exist_ok=True)
-        subprocess.run(["tar", "-xf", tarball, "-C", target + ".part", "--strip-components=1"], check=True)
-        os.rename(target + ".part", target)
-    return target
 
 
 def source(name):
-    extended()
+    debian.extended()
     path = os.path.join(os.environ.get("ECAPTURE_SOURCES", "/nonexistent"), name)
     if not os.path.isdir(path):
         raise unittest.SkipTest(f"no source: ECAPTURE_SOURCES names no directory with {name}")
@@ -86,19 +26,7 @@ def source(name):
 
 
 def built(name, script, *files):
-    return built_from(source(name), name, script, *files)
-
-
-def built_from(path, name, script, *files):
-    """Runs the script in a build directory, with the source's directory as its argument, unless the files are there."""
-    target = os.path.join(BUILD, "sources", name)
-    os.makedirs(target, exist_ok=True)
-    if not all(os.path.exists(os.path.join(target, file)) for file in files):
-        with open(os.path.join(target, "log"), "w", encoding="utf-8") as log:
-            run = subprocess.run(["sh", "-ec", script, "sh", path], cwd=target, stdout=log, stderr=log, check=False)
-        if run.returncode:
-            raise unittest.SkipTest(f"{name} does not build here: see {target}/log")
-    return [os.path.join(target, file) for file in files]
+    return debian.built_from(source(name), name, script, *files)
 
 
 class Matrix(lab.Lab):
@@ -146,17 +74,8 @@ class Matrix(lab.Lab):
 
     # --- Debian's libraries ----------------------------------------------------------------------
 
-    def enter(self, suite):
-        """The command that enters a root, in which this test's directory has its own name."""
-        root = debian_root(suite)
-        inside = root + self.tmp
-        self.certificate()
-        shutil.copytree(self.tmp, inside, ignore=shutil.ignore_patterns("home", "cache"))
-        self.defer(shutil.rmtree, inside, True)
-        return ["chroot", root]
-
     def check_openssl(self, suite):
-        prefix = self.enter(suite)
+        prefix = debian.enter_release(self, suite)
         self.start_s_server(*prefix)
         self.capture("tls")
         self.gnutls_cli()
@@ -166,7 +85,7 @@ class Matrix(lab.Lab):
         self.finish(4)
 
     def check_gnutls(self, suite):
-        prefix = self.enter(suite)
+        prefix = debian.enter_release(self, suite)
         self.start_gnutls_serv(*prefix)
         self.capture("gnutls")
         self.s_client()

@@ -12,8 +12,8 @@ import termios
 import threading
 import time
 
+import debian
 import lab
-import test_matrix
 
 FIELDS = ("systemd_journal.pid", "systemd_journal.message", "systemd_journal.uid", "systemd_journal.comm",
           "systemd_journal.syslog_id", "systemd_journal.realtime_timestamp", "systemd_journal.field.name",
@@ -292,14 +292,14 @@ class Shells(Terminals):
 
 class Versions(Terminals):
     def check_in_root(self, suite, module):
-        self.root = test_matrix.debian_root(suite, module)
+        self.root = debian.make_root(suite, module)
         os.makedirs(self.root + self.tmp)
         self.defer(shutil.rmtree, self.root + self.tmp, True)
         self.check_module(module, COMMANDS[module])
 
     def check_built(self, suite):
         """Debian's source as upstream's makefile builds it, its own readline inside, the C library's malloc."""
-        bash, = test_matrix.built_from(test_matrix.debian_source(suite, "bash"), f"bash-{suite}",
+        bash, = debian.built_from(debian.get_source(suite, "bash"), f"bash-{suite}",
                                        "$1/configure --without-bash-malloc --disable-nls && make -j2 bash", "bash")
         self.check_module("bash", [bash, *COMMANDS["bash"][1:]])
 
