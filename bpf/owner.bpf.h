@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /* What the programs share that say who owns a socket. */
-#include "maps.bpf.h"
-
-#include <bpf/bpf_core_read.h>
+#include "task.bpf.h"
 
 static __always_inline void owner_send(const struct ec_socket *entry)
 {
@@ -26,7 +24,6 @@ static __always_inline void owner_send(const struct ec_socket *entry)
                                                                                                    : BPF_RB_NO_WAKEUP);
 }
 
-/* The name is the process's, or, where the kernel's types aren't known, the thread's. */
 static __always_inline void owner_fill_current(struct ec_owner *owner)
 {
     uint64_t pid_tgid = bpf_get_current_pid_tgid();
@@ -34,12 +31,6 @@ static __always_inline void owner_fill_current(struct ec_owner *owner)
     owner->pid = pid_tgid >> 32;
     owner->tid = (uint32_t)pid_tgid;
     owner->uid = (uint32_t)bpf_get_current_uid_gid();
-    if (config.types) {
-        struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-
-        BPF_CORE_READ_STR_INTO(&owner->comm, task, group_leader, comm);
-    } else {
-        bpf_get_current_comm(owner->comm, sizeof(owner->comm));
-    }
+    process_name_read(owner->comm);
     owner->flags = EC_OWNER_KNOWN | filter_match(owner->pid, owner->uid);
 }

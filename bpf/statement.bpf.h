@@ -2,6 +2,7 @@
 #pragma once
 /* What the probes in database servers share. They read memory that the server has just used, so none needs to sleep. */
 #include "message.bpf.h"
+#include "task.bpf.h"
 
 #include <linux/ptrace.h>
 
@@ -32,7 +33,7 @@ static __always_inline struct ec_statement_event *statement_begin(uint8_t part, 
     event->connection = connection;
     event->value = value;
     event->pad2 = 0;
-    bpf_get_current_comm(event->comm, sizeof(event->comm));
+    process_name_read(event->comm);
     return event;
 }
 

@@ -230,7 +230,7 @@ class MariaDB(Server):
                        "the last statement")
         tshark.stop()
         found = {row["mysql.query"]: row["frame.comment"] for row in tshark.table()}
-        common = r"^pid=\d+ tid=\d+ comm=\S+ uid=\d+ user=root "
+        common = r"^pid=\d+ tid=\d+ comm=mariadbd uid=\d+ user=root "
         self.assertRegex(found["insert into t values (1), (2), (3)"], common + r"db=shop conn=\d+ duration=\d\.\d{6} rows=3$")
         self.assertRegex(found["select nonsense"], common + "db=shop conn=.* error=1054 Unknown column 'nonsense'")
         self.assertRegex(found[long_text], common + "db=shop conn=")
