@@ -2,6 +2,8 @@
 /* Each table is two: when the younger is full, the older is dropped and the younger takes its place. */
 #include "address.h"
 
+#include "hash.h"
+
 #include <string.h>
 
 #define REMEMBERED 32768
@@ -60,12 +62,7 @@ static gboolean object_equal(gconstpointer a, gconstpointer b)
 
 static guint ends_hash(gconstpointer key)
 {
-    const uint8_t *byte = key;
-    guint hash = 2166136261u; /* FNV-1a */
-
-    for (size_t i = 0; i < sizeof(struct ends); i++)
-        hash = (hash ^ byte[i]) * 16777619u;
-    return hash;
+    return ec_bytes_hash(key, sizeof(struct ends));
 }
 
 static gboolean ends_equal(gconstpointer a, gconstpointer b)

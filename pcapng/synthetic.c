@@ -2,6 +2,7 @@
 #include "synthetic.h"
 
 #include "checksum.h"
+#include "hash.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -88,12 +89,7 @@ bool ec_synthetic_is_http(const uint8_t *data, uint32_t len)
 
 static guint tuple_hash(gconstpointer key)
 {
-    const uint8_t *bytes = key;
-    guint hash = 2166136261u; /* FNV-1a */
-
-    for (size_t i = 0; i < sizeof(struct tuple); i++)
-        hash = (hash ^ bytes[i]) * 16777619u;
-    return hash;
+    return ec_bytes_hash(key, sizeof(struct tuple));
 }
 
 static gboolean tuple_equal(gconstpointer a, gconstpointer b)
