@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Formats: debug/buildinfo/buildinfo.go of Go 1.13 to 1.27 for the version; the System V ABI for relocations. A
- * position-independent program's pointers lie in its relative relocations; what the file has in their places is up to
- * the linker: Go's writes the address there, ld writes 0.
+ * Format: debug/buildinfo/buildinfo.go of Go 1.13 to 1.27 for the version. A position-independent program's pointers
+ * lie in its relative relocations.
  */
 #include "go-program.h"
 
-#include <elf.h>
+#include "elf-relocation.h"
+
 #include <string.h>
 
 enum {
     SECTIONS_MAX = 1 << 14,
-    RELOCATIONS_PER_READ = 1 << 12,
     WORDS_PER_READ = 1 << 13,
     PIECE_OVERLAP = 64,
     /* buildinfo: magic, pointer size and flags, then at 16 two pointers to string headers, or at 32 the strings */
@@ -26,12 +25,10 @@ static const char build_info_magic[] = "\xff Go buildinf:";
 struct ec_go_program {
     const struct ec_elf_image *image;
     bool has_sections;
-    uint64_t build_info;  /* address, 0: not found */
-    uint64_t table;       /* address of pclntab, 0: not found */
-    uint64_t module;      /* address of moduledata, 0: not found */
-    uint64_t relocations; /* file offset of the Elf64_Rela table */
-    uint64_t relocation_count;
-    uint32_t relative; /* the machine's relocation type */
+    uint64_t build_info; /* address, 0: not found */
+    uint64_t table;      /* address of pclntab, 0: not found */
+    uint64_t module;     /* address of moduledata, 0: not found */
+    struct ec_elf_relocations relocations;
     char version[48];
 };
 
@@ -79,60 +76,6 @@ static void sections_read(ec_go_program *program, const Elf64_Ehdr *header)
 
 /* ---- relocations ---- */
 
-static void dynamic_read(ec_go_program *program, const Elf64_Phdr *header)
-{
-    const size_t count = MIN(header->p_filesz / sizeof(Elf64_Dyn), 4096u);
-    g_autofree Elf64_Dyn *entries = table_read(program->image, header->p_offset, count, sizeof(Elf64_Dyn));
-    uint64_t address = 0, size = 0;
-
-    for (size_t i = 0; entries && i < count && entries[i].d_tag != DT_NULL; i++) {
-        if (entries[i].d_tag == DT_RELA)
-            address = entries[i].d_un.d_val;
-        else if (entries[i].d_tag == DT_RELASZ)
-            size = entries[i].d_un.d_val;
-    }
-    const struct ec_elf_segment *segment = ec_elf_image_find_segment(program->image, address);
-    if (!segment)
-        return;
-    const uint64_t skipped = address - segment->address;
-    program->relocations = segment->offset + skipped;
-    program->relocation_count = MIN(size, segment->size - skipped) / sizeof(Elf64_Rela);
-}
-
-static void relocations_read(ec_go_program *program, const Elf64_Ehdr *header)
-{
-    const size_t count = header->e_phnum;
-    g_autofree Elf64_Phdr *headers = NULL;
-
-    program->relative = ec_elf_image_get_machine(program->image) == EM_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
-    if (header->e_phentsize == sizeof(Elf64_Phdr))
-        headers = table_read(program->image, header->e_phoff, count, sizeof(Elf64_Phdr));
-    for (size_t i = 0; headers && i < count; i++)
-        if (headers[i].p_type == PT_DYNAMIC)
-            dynamic_read(program, &headers[i]);
-}
-
-typedef bool (*relocation_visit)(const Elf64_Rela *relocation, void *data);
-
-static void relocations_foreach(const ec_go_program *program, relocation_visit visit, void *data)
-{
-    g_autofree Elf64_Rela *entries = g_new(Elf64_Rela, RELOCATIONS_PER_READ);
-    uint64_t done = 0;
-
-    while (done < program->relocation_count) {
-        const size_t wanted = MIN(program->relocation_count - done, (uint64_t)RELOCATIONS_PER_READ);
-        const size_t got = ec_elf_image_read(program->image, program->relocations + done * sizeof(*entries), entries,
-                                             wanted * sizeof(*entries)) /
-                           sizeof(*entries);
-        for (size_t i = 0; i < got; i++)
-            if (ELF64_R_TYPE(entries[i].r_info) == program->relative && !visit(&entries[i], data))
-                return;
-        if (got < wanted)
-            return;
-        done += got;
-    }
-}
-
 struct word_range {
     uint64_t address;
     uint64_t count;
@@ -157,7 +100,7 @@ bool ec_go_program_read_words(const ec_go_program *program, uint64_t address, si
     if (!ec_elf_image_get_offset(program->image, address, &offset) ||
         ec_elf_image_read(program->image, offset, ret_words, count * sizeof(uint64_t)) != count * sizeof(uint64_t))
         return false;
-    relocations_foreach(program, word_relocate, &range);
+    ec_elf_relocations_foreach(program->image, &program->relocations, word_relocate, &range);
     return true;
 }
 
@@ -210,7 +153,7 @@ void ec_go_program_foreach_word(const ec_go_program *program, uint64_t word, ec_
     struct word_search search = {.word = word, .visit = visit, .data = data};
     const struct ec_elf_segment *segment;
 
-    relocations_foreach(program, word_in_relocation, &search);
+    ec_elf_relocations_foreach(program->image, &program->relocations, word_in_relocation, &search);
     for (size_t i = 0; !search.stopped && (segment = ec_elf_image_get_segment(program->image, i)); i++) {
         if (segment->executable)
             continue;
@@ -327,7 +270,7 @@ ec_go_program *ec_go_program_new(const struct ec_elf_image *image)
         build_info_search(program);
     if (program->build_info == 0 && program->table == 0)
         return NULL;
-    relocations_read(program, &header);
+    ec_elf_relocations_find(program->image, &program->relocations);
     if (program->build_info != 0)
         version_read(program);
     return g_steal_pointer(&program);

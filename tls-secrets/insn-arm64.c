@@ -148,6 +148,7 @@ static void pair_decode(uint32_t word, struct ec_insn *insn)
     }
     if (vector) {
         insn->vector = field(word, 0, 5);
+        insn->vector2 = field(word, 10, 5);
         return;
     }
     if (load) {
@@ -193,8 +194,10 @@ static void single_decode(uint32_t word, struct ec_insn *insn)
             write_add(insn, insn->base);
         }
     }
-    if (vector)
+    if (vector) {
+        insn->vector = field(word, 0, 5);
         return;
+    }
     if (load)
         write_add(insn, reg);
     if (scale != 3 || insn->index != EC_REG_NONE || (load && reg == EC_REG_NONE))
@@ -226,7 +229,7 @@ void ec_insn_decode_arm64(uint32_t word, uint64_t address, struct ec_insn *ret_i
 {
     *ret_insn = (struct ec_insn){.address = address, .length = 4, .width = 8};
     ret_insn->dst = ret_insn->dst2 = ret_insn->src = ret_insn->src2 = EC_REG_NONE;
-    ret_insn->base = ret_insn->index = ret_insn->vector = EC_REG_NONE;
+    ret_insn->base = ret_insn->index = ret_insn->vector = ret_insn->vector2 = EC_REG_NONE;
     unsigned group = field(word, 25, 4);
     if (field(word, 16, 16) == 0) /* UDF */
         ret_insn->op = EC_OP_STOP;

@@ -288,7 +288,8 @@ static void x86_decode(struct ec_decoder *decoder, const cs_insn *raw, struct ec
 {
     const cs_x86 *x86 = &raw->detail->x86;
     *insn = (struct ec_insn){.address = raw->address, .length = raw->size, .width = 8};
-    insn->dst = insn->dst2 = insn->src = insn->src2 = insn->base = insn->index = insn->vector = EC_REG_NONE;
+    insn->dst = insn->dst2 = insn->src = insn->src2 = insn->base = insn->index = EC_REG_NONE;
+    insn->vector = insn->vector2 = EC_REG_NONE;
     for (uint8_t i = 0; i < x86->op_count; i++)
         if (x86->operands[i].type == X86_OP_MEM)
             memory_read(raw, &x86->operands[i], insn);

@@ -41,7 +41,8 @@ struct ec_insn {
     int8_t base, index;
     uint8_t size; /* bytes */
     bool reads, stores;
-    int8_t vector; /* the vector register, or first of two, that a plain move loads from or stores to that operand */
+    /* The vector registers that a plain move loads from or stores to that operand, each its half if they are two. */
+    int8_t vector, vector2;
     int64_t displacement;
     int64_t base_add; /* added to base afterwards (aarch64 write-back), which then is in `writes` too */
     int64_t value;

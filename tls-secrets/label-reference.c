@@ -4,9 +4,13 @@
  * instruction's end to the string in its last 4 bytes (lea), fixed-position code the address itself (mov). So every
  * 4 bytes of code are tried as such, against a bitmap of the wanted addresses' low bits; what passes is decoded. An
  * instruction stream that was mistaken for another gives no harm: what counts is on which callee the labels agree.
- * aarch64: every `add xd, xn, #imm12` with the string's page offset, and the nearest `adrp xn` before it.
+ * aarch64: every `add xd, xn, #imm12` with the string's page offset, and the nearest `adrp xn` before it; likewise
+ * every `ldr xd, [xn, #imm12]` of a word that is relocated to the string: the global offset table, by which NSS's
+ * libssl3 has them. (On x86-64 the linker makes a lea of such a load.)
  */
 #include "label-reference.h"
+
+#include "elf-relocation.h"
 
 #include <elf.h>
 #include <string.h>
@@ -17,7 +21,7 @@ enum {
     CANDIDATES_MAX = 16384, /* places in the code that look like one and are decoded */
     LOOKUPS_MAX = 1 << 22,  /* … that pass the bitmap; of 300 MB of real code, some ten thousand do */
     INSN_BACK_MAX = 9,      /* bytes of an x86-64 instruction in front of its last 4 */
-    ADRP_BACK_MAX = 512,    /* bytes that an adrp may stand in front of its add */
+    ADRP_BACK_MAX = 512,    /* bytes that an adrp may stand in front of its add or ldr */
     STRING_MARGIN = 64,     /* more than the longest label */
     PASSAGES_MAX = 64,
 };
@@ -117,6 +121,7 @@ struct reference_scan {
     struct ec_code *code;
     const struct ec_elf_segment *segment;
     const struct ec_label_strings *strings;
+    GArray *words; /* struct ec_label_place, of words that hold a label's address; aarch64 */
     struct ec_label_use *use;
     GArray *references;         /* struct reference */
     enum ec_secret_label label; /* of the reference that is followed */
@@ -270,19 +275,33 @@ static bool x86_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
     return !scan->use->exhausted;
 }
 
-/* The page that the nearest adrp in front of the add puts into its source register; false if there is none. */
-static bool arm64_page(struct reference_scan *scan, const struct ec_insn *add, uint64_t *ret_page)
+/* The page that the nearest adrp in front of the instruction puts into its register; false if there is none. */
+static bool arm64_page(struct reference_scan *scan, const struct ec_insn *insn, uint64_t *ret_page)
 {
+    int8_t reg = insn->op == EC_OP_LOAD ? insn->base : insn->src;
     struct ec_insn before;
-    for (unsigned back = 4; back <= ADRP_BACK_MAX && back <= add->address; back += 4) {
-        if (!ec_code_read(scan->code, add->address - back, &before))
+    for (unsigned back = 4; back <= ADRP_BACK_MAX && back <= insn->address; back += 4) {
+        if (!ec_code_read(scan->code, insn->address - back, &before))
             return false;
-        if (before.op != EC_OP_CONST || before.dst != add->src)
+        if (before.op != EC_OP_CONST || before.dst != reg)
             continue;
         *ret_page = before.value;
         return true;
     }
     return false;
+}
+
+/* An add or ldr at `address` with the page offset `low` that may be one of those places'. */
+static void arm64_candidate(struct reference_scan *scan, uint64_t address, uint64_t low, const GArray *places)
+{
+    for (size_t i = 0; i < places->len; i++) {
+        const struct ec_label_place *place = &g_array_index(places, struct ec_label_place, i);
+        struct ec_insn insn;
+        uint64_t page = 0;
+        if ((place->address & 0xfff) == low && candidate_count(scan) && ec_code_read(scan->code, address, &insn) &&
+            arm64_page(scan, &insn, &page) && page + low == place->address)
+            reference_add(scan, &insn, place->label);
+    }
 }
 
 static bool arm64_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
@@ -292,21 +311,43 @@ static bool arm64_scan(const uint8_t *piece, size_t len, uint64_t at, void *data
     for (size_t i = -address & 3; i + 4 <= len && !scan->use->exhausted; i += 4) {
         uint32_t word;
         memcpy(&word, piece + i, sizeof(word));
-        if ((word & 0xffc00000) != 0x91000000) /* ADD (immediate), 64-bit, not shifted */
-            continue;
-        uint64_t low = word >> 10 & 0xfff, page = 0;
-        if (!maybe_wanted(scan, low))
-            continue;
-        for (size_t p = 0; p < scan->strings->places->len; p++) {
-            const struct ec_label_place *place = &g_array_index(scan->strings->places, struct ec_label_place, p);
-            struct ec_insn insn;
-            if ((place->address & 0xfff) == low && candidate_count(scan) &&
-                ec_code_read(scan->code, address + i, &insn) && arm64_page(scan, &insn, &page) &&
-                page + low == place->address)
-                reference_add(scan, &insn, place->label);
+        uint64_t immediate = word >> 10 & 0xfff;
+        if ((word & 0xffc00000) == 0x91000000) { /* ADD (immediate), 64-bit, not shifted */
+            if (maybe_wanted(scan, immediate))
+                arm64_candidate(scan, address + i, immediate, scan->strings->places);
+        } else if ((word & 0xffc00000) == 0xf9400000) { /* LDR (immediate), 64-bit, unsigned offset of words */
+            if (maybe_wanted(scan, immediate * 8))
+                arm64_candidate(scan, address + i, immediate * 8, scan->words);
         }
     }
     return !scan->use->exhausted;
+}
+
+static bool word_take(const Elf64_Rela *relocation, void *data)
+{
+    struct reference_scan *scan = data;
+    const struct ec_label_place *string = place_find(scan->strings, (uint64_t)relocation->r_addend);
+    if (string) {
+        struct ec_label_place word = {relocation->r_offset, string->label};
+        g_array_append_val(scan->words, word);
+    }
+    return scan->words->len < PLACES_MAX;
+}
+
+static void low_bits_set(struct reference_scan *scan, const GArray *places)
+{
+    for (size_t i = 0; i < places->len; i++) {
+        uint32_t low = g_array_index(places, struct ec_label_place, i).address & scan->low_mask;
+        scan->low_bits[low >> 3] |= 1 << (low & 7);
+    }
+}
+
+static void words_find(struct reference_scan *scan, const struct ec_elf_image *image)
+{
+    struct ec_elf_relocations relocations;
+    ec_elf_relocations_find(image, &relocations);
+    ec_elf_relocations_foreach(image, &relocations, word_take, scan);
+    low_bits_set(scan, scan->words);
 }
 
 static int taker_compare(const void *a, const void *b)
@@ -322,17 +363,18 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
                                      .passages = g_array_new(FALSE, FALSE, sizeof(struct ec_label_passage))};
     g_autofree struct reference_scan *scan = g_new0(struct reference_scan, 1);
     g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(struct reference));
+    g_autoptr(GArray) words = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place));
     scan->references = references;
+    scan->words = words;
     scan->code = code;
     scan->strings = strings;
     scan->use = ret_use;
     scan->fixed_position = ec_elf_image_is_fixed(image);
     bool arm64 = ec_elf_image_get_machine(image) == EM_AARCH64;
     scan->low_mask = arm64 ? 0xfff : 0xffff;
-    for (size_t i = 0; i < strings->places->len; i++) {
-        uint32_t low = g_array_index(strings->places, struct ec_label_place, i).address & scan->low_mask;
-        scan->low_bits[low >> 3] |= 1 << (low & 7);
-    }
+    low_bits_set(scan, strings->places);
+    if (arm64)
+        words_find(scan, image);
     for (size_t i = 0; (scan->segment = ec_elf_image_get_segment(image, i)); i++)
         if (scan->segment->executable)
             ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, arm64 ? 0 : 3,

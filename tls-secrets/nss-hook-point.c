@@ -11,7 +11,7 @@
  * another at once is judged by that one.
  *
  * Seen to be right, by what live captures of them decrypted, in Debian's NSS 3.61, 3.87, 3.110 and 3.131 and in Firefox
- * ESR 153, which brings NSS 3.125; all on x86-64. Debian's arm64 files are refused.
+ * ESR 153, which brings NSS 3.125; all on x86-64. In Debian's arm64 files of 3.87 the same functions are found.
  */
 #include "nss-hook-point.h"
 
@@ -151,10 +151,10 @@ static void site_try(struct token_search *search, uint64_t address)
         search->exhausted = true;
 }
 
-/* mov esi, 0x11; mov w1, #0x11 */
+/* mov esi, 0x11; mov w1, #0x11 and mov x1, #0x11, but for the last byte */
 static bool sites_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
-    static const uint8_t x86[] = {0xbe, CKA_VALUE, 0, 0, 0}, arm64[] = {0x21, 0x02, 0x80, 0x52};
+    static const uint8_t x86[] = {0xbe, CKA_VALUE, 0, 0, 0}, arm64[] = {0x21, 0x02, 0x80};
     struct token_search *search = data;
     bool is_arm64 = ec_elf_image_get_machine(search->image) == EM_AARCH64;
     const uint8_t *wanted = is_arm64 ? arm64 : x86, *end = piece + len, *hit = NULL;

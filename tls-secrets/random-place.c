@@ -155,18 +155,22 @@ static void export_visit(const struct ec_insn *insn, const struct ec_state *stat
 {
     struct export_moves *moves = data;
     if (insn->vector == EC_REG_NONE || insn->base == EC_REG_NONE || insn->index != EC_REG_NONE ||
-        insn->base == moves->machine->stack || moves->count == EXPORT_MOVES_MAX)
+        insn->base == moves->machine->stack)
         return;
     const struct ec_value *base = &state->registers[insn->base];
     bool of_socket = base->kind == EC_VALUE_ARG && base->pointer == 0;
     if (of_socket == insn->stores)
         return;
-    moves->list[moves->count++] = (struct vector_move){.address = insn->address,
-                                                       .place = insn->displacement + (of_socket ? base->offset : 0),
-                                                       .vector = insn->vector,
-                                                       .base = insn->base,
-                                                       .size = insn->size,
-                                                       .stores = insn->stores};
+    const int8_t vectors[] = {insn->vector, insn->vector2};
+    const int n = insn->vector2 == EC_REG_NONE ? 1 : 2, size = insn->size / n;
+    for (int i = 0; i < n && moves->count < EXPORT_MOVES_MAX; i++)
+        moves->list[moves->count++] =
+            (struct vector_move){.address = insn->address,
+                                 .place = insn->displacement + (of_socket ? base->offset : 0) + i * size,
+                                 .vector = vectors[i],
+                                 .base = insn->base,
+                                 .size = (uint8_t)size,
+                                 .stores = insn->stores};
 }
 
 /* The load that filled the register which this one stores: the nearest before it. */

@@ -58,12 +58,18 @@ class Apt:
         return found
 
     def download_kernel(self, package, folder):
+        names = self.closure(package)
+        if not names:
+            raise Skip(f"apt knows no {package}")
+        return self.download(names, folder)
+
+    def download(self, packages, folder):
+        """Unpacked, without what they depend on."""
         os.makedirs(folder)
         os.chmod(folder, 0o777)  # apt may download as a user of its own
-        names = self.closure(package)
-        get = run("apt-get", *self.options, "download", "-qq", *names, cwd=folder) if names else None
-        if not get or get.returncode:
-            raise Skip(f"apt-get can't download {package}")
+        get = run("apt-get", *self.options, "download", "-qq", *packages, cwd=folder)
+        if get.returncode:
+            raise Skip(f"apt-get can't download {' '.join(packages)}")
         root = os.path.join(folder, "root")
         unpack(glob.glob(os.path.join(folder, "*.deb")), root)
         return root

@@ -205,7 +205,10 @@ static void decode_vector_moves(void **state)
     vector_check(X86("\xc5\xfe\x7f\x48\x20"), 1, true, 0, 32, 0x20); /* vmovdqu %ymm1,0x20(%rax) */
     vector_check(arm64(0xad410420), 0, false, 1, 32, 32);            /* ldp q0, q1, [x1, #32] */
     vector_check(arm64(0xad000c02), 2, true, 0, 32, 0);              /* stp q2, q3, [x0] */
-    assert_int_equal(X86("\x48\x89\xd0").vector, EC_REG_NONE);       /* mov %rdx,%rax */
+    assert_int_equal(arm64(0xad000c02).vector2, 3);
+    vector_check(arm64(0x3dc18a60), 0, false, 19, 16, 1568); /* ldr q0, [x19, #1568] */
+    assert_int_equal(arm64(0x3dc18a60).vector2, EC_REG_NONE);
+    assert_int_equal(X86("\x48\x89\xd0").vector, EC_REG_NONE); /* mov %rdx,%rax */
 }
 
 static void decode_x86_cut_fails(void **state)

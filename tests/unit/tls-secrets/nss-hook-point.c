@@ -153,6 +153,34 @@ static void find_derive_is_the_symbol(void **state)
     assert_int_equal(point.function_offset, function_get("nss-keys", "PK11_Derive"));
 }
 
+/* fixture/nss-*.c for aarch64, cross-compiled once: the labels are variables of another file, which are had by way of
+ * the global offset table, as in NSS; types of attributes are 64-bit constants. */
+static struct ec_hook_point arm64_expect(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct ec_hook_point point = {};
+    g_autoptr(GError) error = NULL;
+    assert_true(fd >= 0);
+    ec_nss_hook_point_find(fd, &point, &error);
+    assert_null(error);
+    close(fd);
+    assert_int_equal(point.method, EC_HOOK_XREF);
+    assert_memory_equal(point.registers, "\0\1\2\3", 4);
+    return point;
+}
+
+static void find_aarch64_libraries_are_followed(void **state)
+{
+    (void)state;
+    struct ec_hook_point ssl = arm64_expect(EC_TEST_CORPUS "/arm64-ssl.so");
+    assert_int_equal(ssl.function_offset, 0x820); /* record_key_log */
+    assert_int_equal(ssl.random_offset, CLIENT_RANDOM);
+    struct ec_hook_point token = arm64_expect(EC_TEST_CORPUS "/arm64-token.so");
+    assert_int_equal(token.n_more, 1);
+    assert_true(is_probed(&token, 0x910)); /* attribute_add */
+    assert_true(is_probed(&token, 0x960)); /* attribute_force */
+}
+
 static void find_other_library_is_not_tls(void **state)
 {
     (void)state;
@@ -173,6 +201,7 @@ int main(void)
         cmocka_unit_test(find_setters_and_no_readers),
         cmocka_unit_test(find_setter_called_too_rarely_is_unproven),
         cmocka_unit_test(find_derive_is_the_symbol),
+        cmocka_unit_test(find_aarch64_libraries_are_followed),
         cmocka_unit_test(find_other_library_is_not_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
