@@ -147,6 +147,15 @@ static enum ec_content_result decode_deflate(struct stage *stage, const uint8_t 
     return zlib_decode(stage, false, data, len, limit, content);
 }
 
+/* RFC 7692: never with the header. */
+static enum ec_content_result decode_raw_deflate(struct stage *stage, const uint8_t *data, size_t len, size_t limit,
+                                                 GByteArray *content)
+{
+    if (!zlib_begin(stage, -MAX_WBITS))
+        return EC_CONTENT_BROKEN;
+    return zlib_decode(stage, false, data, len, limit, content);
+}
+
 static enum ec_content_result decode_brotli(struct stage *stage, const uint8_t *data, size_t len, size_t limit,
                                             GByteArray *content)
 {
@@ -213,9 +222,14 @@ static enum ec_content_result decode_nothing(struct stage *stage, const uint8_t 
 
 /* zlib.h: a window of 32 KiB and some 7 KiB; RFC 7932 section 9.1: a window of 16 MiB at most. */
 static const struct coding codings_known[] = {
-    {"gzip", decode_gzip, 48u << 10}, {"x-gzip", decode_gzip, 48u << 10}, {"deflate", decode_deflate, 48u << 10},
-    {"br", decode_brotli, 17u << 20}, {"zstd", decode_zstd, 9u << 20},    {"identity", decode_nothing, 0},
+    {"gzip", decode_gzip, 48u << 10},
+    {"x-gzip", decode_gzip, 48u << 10},
+    {"deflate", decode_deflate, 48u << 10},
+    {"br", decode_brotli, 17u << 20},
+    {"zstd", decode_zstd, 9u << 20},
+    {"identity", decode_nothing, 0},
     {"", decode_nothing, 0},
+    {"permessage-deflate", decode_raw_deflate, 48u << 10},
 };
 
 static const struct coding *find_coding(const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-/* Undoes content codings (RFC 9110 section 8.4.1): gzip, deflate, br (RFC 7932), zstd (RFC 8878). Pure; takes any
+/* Undoes content codings (RFC 9110 section 8.4.1): gzip, deflate, br (RFC 7932), zstd (RFC 8878),
+ * and WebSocket's permessage-deflate (RFC 7692). Pure; takes any
  * bytes; time and memory are bounded by `max`, whatever the data claim. */
 #include <glib.h>
 #include <stdbool.h>

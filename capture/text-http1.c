@@ -7,6 +7,7 @@
  */
 #include "text-http1.h"
 #include "text-part.h"
+#include "text-websocket.h"
 
 #include <string.h>
 
@@ -48,6 +49,7 @@ struct ec_http1 {
     struct side sides[2];
     GQueue waiting; /* struct request *, the oldest first */
     struct ec_text_raw raw;
+    ec_websocket *websocket; /* what the tunnel is; NULL: not known, or none */
 };
 
 static void request_free(gpointer data)
@@ -82,6 +84,7 @@ void ec_http1_free(ec_http1 *http1)
     }
     g_queue_clear_full(&http1->waiting, request_free);
     ec_text_raw_clear(&http1->raw);
+    ec_websocket_free(http1->websocket);
     g_free(http1);
 }
 
@@ -333,16 +336,31 @@ static void begin_body(ec_http1 *http1, struct side *side)
     }
 }
 
+static void give_tunnel(ec_http1 *http1, struct side *side, uint64_t time, const void *data, size_t len)
+{
+    if (http1->websocket)
+        ec_websocket_take(http1->websocket, time, side->direction, data, len);
+    else
+        give_raw(http1, side, time, data, len);
+}
+
+/* What the response that is `side`'s message turns the connection into. */
 static void make_tunnel(ec_http1 *http1, struct side *side)
 {
     struct side *other = get_other(http1, side);
+    g_autofree char *upgrade = ec_text_message_join_fields(side->message, "upgrade");
 
+    if (side->message->status == 101 && upgrade && !g_ascii_strcasecmp(upgrade, "websocket") && !http1->websocket) {
+        g_autofree char *extensions = ec_text_message_join_fields(side->message, "sec-websocket-extensions");
+
+        http1->websocket = ec_websocket_new(http1->receiver, other->direction, side->message->target, extensions);
+    }
     finish(http1, side, STATE_TUNNEL);
     if (other->message)
         finish(http1, other, STATE_TUNNEL);
     other->state = STATE_TUNNEL;
     if (other->line->len)
-        give_raw(http1, other, other->line_time, other->line->str, other->line->len);
+        give_tunnel(http1, other, other->line_time, other->line->str, other->line->len);
     g_string_truncate(other->line, 0);
 }
 
@@ -504,7 +522,7 @@ static size_t take_bytes(ec_http1 *http1, struct side *side, uint64_t time, cons
         ec_text_message_add_body(side->message, time, data, len);
         return len;
     case STATE_TUNNEL:
-        give_raw(http1, side, time, data, len);
+        give_tunnel(http1, side, time, data, len);
         return len;
     default:
         return take_line(http1, side, time, data, len);
@@ -534,7 +552,10 @@ void ec_http1_skip(ec_http1 *http1, uint64_t time, enum ec_direction direction, 
     struct side *side = get_side(http1, direction);
     bool counted = side->state == STATE_LENGTH || side->state == STATE_CHUNK;
 
-    (void)time;
+    if (side->state == STATE_TUNNEL && http1->websocket) {
+        ec_websocket_skip(http1->websocket, time, direction, len);
+        return;
+    }
     if ((counted && side->left >= len) || side->state == STATE_TO_END) {
         ec_text_message_add_loss(side->message, len);
         if (counted)
@@ -567,6 +588,8 @@ bool ec_http1_flush(ec_http1 *http1, uint64_t now)
             give_torn_line(http1, side);
     }
     ec_text_raw_flush(&http1->raw, http1->receiver);
+    if (http1->websocket)
+        ec_websocket_flush(http1->websocket);
     for (size_t i = 0; i < G_N_ELEMENTS(http1->sides); i++) {
         struct side *side = &http1->sides[i];
 
@@ -591,4 +614,6 @@ void ec_http1_end(ec_http1 *http1, const char *cause)
         }
     }
     ec_text_raw_flush(&http1->raw, http1->receiver);
+    if (http1->websocket)
+        ec_websocket_end(http1->websocket, cause ? cause : "the connection ended");
 }

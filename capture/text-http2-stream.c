@@ -276,10 +276,12 @@ static void begin_request(struct stream *stream, const ec_text_message *message)
 static void end_message_head(ec_http2_streams *streams, struct side *side, struct stream *stream,
                              ec_text_message *message)
 {
-    size_t index = get_index(streams, side);
+    size_t index = get_index(streams, side), len;
 
     stream->messages[index] = message;
     if (message->kind == EC_TEXT_REQUEST) {
+        if (ec_text_message_get_field(message, ":protocol", &len)) /* RFC 8441 */
+            ec_text_message_add_note(message, "a tunnel: what goes over it is shown as it is");
         begin_request(stream, message);
         return;
     }

@@ -113,6 +113,8 @@ static void add_http(struct ec_json *json, const ec_text_message *message)
     ec_json_add_string(json, "protocol", message->protocol);
     if (message->stream)
         ec_json_add_number(json, "stream", message->stream);
+    if (message->what)
+        ec_json_add_string(json, "message", message->what);
     if (message->method)
         ec_json_add_string(json, "method", message->method);
     if (message->target)

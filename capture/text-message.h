@@ -38,9 +38,10 @@ typedef struct ec_text_message {
     unsigned part; /* of a message shown in parts (text-part.h): this one's number, from 1; 0: it is whole */
     bool more;     /* other parts follow */
     enum ec_direction direction;
-    const char *protocol;  /* static text: "HTTP/1.1"; NULL for EC_TEXT_DATA */
+    const char *protocol;  /* static text: "HTTP/1.1"; NULL for data in none */
+    const char *what;      /* of WebSocket, static text: "text", "ping"; NULL else, or not known */
     uint32_t stream;       /* of HTTP/2, 0 else */
-    char *method, *target; /* of a request; of a response: of the request that it answers, or NULL */
+    char *method, *target; /* of a request; of others: of the request that it belongs to, or NULL */
     unsigned status;       /* of a response */
     char *reason;          /* likewise; NULL: none */
     GString *text;         /* the fields' names and values */

@@ -242,6 +242,13 @@ static void print_content(GString *out, const struct ec_text_style *style, const
 
 /* --- messages ------------------------------------------------------------------------------------------------- */
 
+static void append_target(GString *out, const ec_text_message *message)
+{
+    const char *target = message->target ? message->target : "";
+
+    append_inline(out, target, ec_text_measure((const uint8_t *)target, strlen(target), 256));
+}
+
 static void append_what(GString *out, const ec_text_message *message)
 {
     static const char *const names[] = {
@@ -249,16 +256,17 @@ static void append_what(GString *out, const ec_text_message *message)
     _Static_assert(G_N_ELEMENTS(names) == EC_TEXT_KIND_MAX, "a name per kind");
 
     g_string_append_printf(out, " %s%s%s", message->protocol ? message->protocol : "", message->protocol ? " " : "",
-                           names[message->kind]);
+                           message->what ? message->what : names[message->kind]);
     if (message->stream)
         g_string_append_printf(out, ", stream %u", message->stream);
     if (message->kind == EC_TEXT_RESPONSE && message->method) {
         g_string_append(out, ", to ");
         append_string(out, message->method);
         g_string_append_c(out, ' ');
-        append_inline(out, message->target ? message->target : "",
-                      message->target ? ec_text_measure((const uint8_t *)message->target, strlen(message->target), 256)
-                                      : 0);
+        append_target(out, message);
+    } else if (message->kind == EC_TEXT_DATA && message->target) {
+        g_string_append(out, ", on ");
+        append_target(out, message);
     }
     if (message->part)
         g_string_append_printf(out, ", part %u%s", message->part, message->more ? "" : ", the last");
