@@ -57,6 +57,38 @@ for line in sys.stdin:
     connection.sendall(b"%x\\r\\n%s\\r\\n" % (len(data), data))
 connection.sendall(b"0\\r\\n\\r\\n")
 """
+# Both ends of a WebSocket connection, by Python's ssl module: argv is certificate, key, target.
+WEBSOCKET = """
+import socket, ssl, sys, threading, zlib
+def frame(first, payload, mask=b""):
+    data = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)) if mask else payload
+    return bytes([first, (0x80 if mask else 0) | len(data)]) + mask + data
+def deflated(coder, text):
+    return (coder.compress(text) + coder.flush(zlib.Z_SYNC_FLUSH))[:-4]
+def serve():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    with context.wrap_socket(listener.accept()[0], server_side=True) as end:
+        end.recv(10000)
+        end.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n"
+                    b"Sec-WebSocket-Extensions: permessage-deflate\\r\\n\\r\\n")
+        end.recv(10000)
+        coder = zlib.compressobj(wbits=-15)
+        end.sendall(frame(0xc1, deflated(coder, b"answer one")) + frame(0x82, bytes(range(1, 65))))
+        end.sendall(frame(0x41, deflated(coder, b"answer two")[:4]) + frame(0x89, b"there?"))
+        end.recv(10000)
+listener = socket.create_server(("127.0.0.1", 8443))
+thread = threading.Thread(target=serve)
+thread.start()
+with ssl._create_unverified_context().wrap_socket(socket.create_connection(("127.0.0.1", 8443))) as end:
+    end.sendall(b"GET %s HTTP/1.1\\r\\nHost: e2e\\r\\nUpgrade: websocket\\r\\n\\r\\n" % sys.argv[3].encode())
+    end.recv(10000)
+    end.sendall(frame(0x81, b"question", b"mask"))
+    while b"there?" not in end.recv(10000):
+        pass
+    end.sendall(frame(0x88, b"\\x03\\xe8done", b"MASK"))
+thread.join()
+"""
 CLIENT = """
 import gzip, ssl, sys, urllib.request
 context = ssl._create_unverified_context()
@@ -191,6 +223,22 @@ class TestText(lab.Lab):
         last = self.wait_for_events(12)[-1]
         self.assertEqual((last["type"], last["part"], last["last"], last["body"]), ("body", 5, True, ""))
         self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+
+    def test_websocket(self):
+        """Frames behind the upgrade, as both ends write and read them: unmasked, inflated, control frames by themselves."""
+        ecapture = self.start_text("-m", "text", "--json", "-w", self.path("out.json"))
+        self.ns.run(lab.PYTHON, "-c", WEBSOCKET, *self.certificate(), self.token)
+        events = [event for event in self.wait_for_events(16) if event.get("protocol") == "WebSocket"]
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+        seen = collections.Counter((event["message"], event["direction"], event.get("body")) for event in events)
+        expected = [("text", "question"), ("text", "answer one"), ("binary", bytes(range(1, 65)).decode()),
+                    ("ping", "there?"), ("close", "done")]
+        for message, body in expected:
+            for direction in ("sent", "received"):
+                self.assertEqual(seen[message, direction, body], 1, events)
+        torn = [event for event in events if "notes" in event and event["message"] == "text"]
+        self.assertEqual(len(torn), 2, "each end's view of the message that never ends")
+        self.assertIn("incomplete: the connection ended", torn[0]["notes"])
 
     def test_connection_older_than_the_capture(self):
         """HTTP/2's header compression refers to what was sent before: said, and shown as far as it is known."""
