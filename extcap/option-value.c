@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "option-value.h"
+
+#include "session.h"
+
+#include <pwd.h>
+#include <string.h>
+
+/* PID_MAX_LIMIT, include/linux/threads.h */
+#define PID_LIMIT (4u << 20)
+/* BPF_MAP_TYPE_RINGBUF's max_entries is a power of two in 32 bits, kernel/bpf/ringbuf.c */
+#define RING_SIZE_MIN (64u << 10)
+#define RING_SIZE_MAX (1u << 31)
+
+static bool refuse(const struct ec_option *option, const char *value, GError **error)
+{
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "--%s can't be '%s': give %s", option->name, value,
+                option->expect);
+    return false;
+}
+
+bool ec_option_set_module(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    const struct ec_module *module = ec_module_get(value);
+
+    if (!module && strcmp(value, "all"))
+        return refuse(option, value, error);
+    options->modules = module ? 1u << module->id : (1u << EC_MODULE_MAX) - 1;
+    return true;
+}
+
+bool ec_option_set_pid(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+    g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+    if (!*words)
+        return refuse(option, value, error);
+    for (char **word = words; *word; word++) {
+        guint64 number = 0;
+        uint32_t pid;
+
+        if (!g_ascii_string_to_unsigned(*word, 10, 1, PID_LIMIT, &number, NULL))
+            return refuse(option, value, error);
+        pid = (uint32_t)number;
+        g_array_append_val(pids, pid);
+    }
+    g_array_append_vals(options->pids, pids->data, pids->len);
+    return true;
+}
+
+bool ec_option_set_uid(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!*value)
+        return refuse(option, value, error);
+    /* (uid_t)-1 stands for "no user" in every system call. */
+    if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT32 - 1, &number, NULL)) {
+        const struct passwd *entry = getpwnam(value);
+
+        if (!entry) {
+            g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE, "there is no user '%s': give %s", value,
+                        option->expect);
+            return false;
+        }
+        number = entry->pw_uid;
+    }
+    options->uid = (uid_t)number;
+    options->filter_uid = true;
+    return true;
+}
+
+bool ec_option_set_path(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    if (!*value)
+        return refuse(option, value, error);
+    g_ptr_array_add(options->paths[option->module], g_strdup(value));
+    return true;
+}
+
+bool ec_option_set_interface(struct ec_options *options, const struct ec_option *option, const char *value,
+                             GError **error)
+{
+    g_auto(GStrv) words = g_strsplit(value, ",", -1);
+
+    if (!*words || g_strv_contains((const char *const *)words, ""))
+        return refuse(option, value, error);
+    for (char **word = words; *word; word++)
+        g_ptr_array_add(options->interfaces, g_strdup(*word));
+    return true;
+}
+
+static bool parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error)
+{
+    guint64 number = 0;
+
+    if (!g_ascii_string_to_unsigned(value, 10, option->min, option->max, &number, NULL))
+        return refuse(option, value, error);
+    *ret_number = number;
+    return true;
+}
+
+bool ec_option_set_snaplen(struct ec_options *options, const struct ec_option *option, const char *value,
+                           GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    /* As in tcpdump, 0 is the greatest there is. */
+    options->snaplen = number ? (uint32_t)number : EC_SNAPLEN_MAX;
+    return true;
+}
+
+/* As in eCapture a bare number counts KiB. */
+bool ec_option_set_mapsize(struct ec_options *options, const struct ec_option *option, const char *value,
+                           GError **error)
+{
+    static const char suffixes[] = "KMG";
+    size_t len = strlen(value);
+    const char *suffix = len ? strchr(suffixes, g_ascii_toupper(value[len - 1])) : NULL;
+    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 10;
+    g_autofree char *digits = g_strndup(value, suffix ? len - 1 : len);
+    guint64 number = 0;
+
+    if (!g_ascii_string_to_unsigned(digits, 10, 1, RING_SIZE_MAX, &number, NULL))
+        return refuse(option, value, error);
+    number <<= shift;
+    if (number < RING_SIZE_MIN || number > RING_SIZE_MAX)
+        return refuse(option, value, error);
+    options->ring_size = (size_t)number;
+    return true;
+}
+
+bool ec_option_set_hold(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    options->hold_ms = (unsigned)number;
+    return true;
+}
+
+bool ec_option_set_errnumber(struct ec_options *options, const struct ec_option *option, const char *value,
+                             GError **error)
+{
+    guint64 number = 0;
+
+    if (!parse_number(option, value, &number, error))
+        return false;
+    options->filter_status = true;
+    options->status = (int)number;
+    return true;
+}
+
+bool ec_option_set_count(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return parse_number(option, value, &options->max_packets, error);
+}
+
+bool ec_option_set_autostop(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    static const char prefix[] = "duration:";
+
+    if (!g_str_has_prefix(value, prefix) ||
+        !g_ascii_string_to_unsigned(value + strlen(prefix), 10, 1, G_MAXUINT32, &options->max_seconds, NULL))
+        return refuse(option, value, error);
+    return true;
+}
+
+static bool replace(char **string, const struct ec_option *option, const char *value, GError **error)
+{
+    if (!*value)
+        return refuse(option, value, error);
+    g_free(*string);
+    *string = g_strdup(value);
+    return true;
+}
+
+bool ec_option_set_btf(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    return replace(&options->btf_file, option, value, error);
+}
+
+bool ec_option_set_pcapfile(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    return replace(&options->pcapfile, option, value, error);
+}
+
+bool ec_option_set_keylogfile(struct ec_options *options, const struct ec_option *option, const char *value,
+                              GError **error)
+{
+    return replace(&options->keylogfile, option, value, error);
+}
+
+bool ec_option_set_model(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    static const struct {
+        const char *name;
+        enum ec_output_mode mode;
+    } modes[] = {{"pcapng", EC_MODE_PCAPNG},
+                 {"pcap", EC_MODE_PCAP},
+                 {"keylog", EC_MODE_KEYLOG},
+                 {"key", EC_MODE_KEYLOG},
+                 {"text", EC_MODE_TEXT}};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (!strcmp(modes[i].name, value)) {
+            options->mode = modes[i].mode;
+            options->mode_given = true;
+            return true;
+        }
+    }
+    return refuse(option, value, error);
+}
+
+bool ec_option_set_comments(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    if (strcmp(value, "true") && strcmp(value, "false"))
+        return refuse(option, value, error);
+    options->comments = value[0] == 't';
+    return true;
+}
+
+bool ec_option_set_verify(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->verify = true;
+    return true;
+}
+
+bool ec_option_set_verify_extcap(struct ec_options *options, const struct ec_option *option, const char *value,
+                                 GError **error)
+{
+    if (strcmp(value, "true") && strcmp(value, "false"))
+        return refuse(option, value, error);
+    options->verify = value[0] == 't';
+    return true;
+}
+
+bool ec_option_set_no_comments(struct ec_options *options, const struct ec_option *option, const char *value,
+                               GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->comments = false;
+    return true;
+}
+
+const char *const ec_option_plaintext_choices[] = {
+    [EC_PLAINTEXT_NONE] = "none", [EC_PLAINTEXT_MISSING] = "missing", [EC_PLAINTEXT_ALL] = "all", NULL};
+
+bool ec_option_set_plaintext(struct ec_options *options, const struct ec_option *option, const char *value,
+                             GError **error)
+{
+    for (int mode = 0; ec_option_plaintext_choices[mode]; mode++) {
+        if (!strcmp(value, ec_option_plaintext_choices[mode])) {
+            options->plaintext = (enum ec_plaintext_mode)mode;
+            return true;
+        }
+    }
+    return refuse(option, value, error);
+}
+
+bool ec_option_set_log_level(struct ec_options *options, const struct ec_option *option, const char *value,
+                             GError **error)
+{
+    enum ec_log_level level = ec_log_level_parse(value);
+
+    if (level == EC_LOG_LEVEL_MAX)
+        return refuse(option, value, error);
+    options->log_level = level;
+    return true;
+}
+
+bool ec_option_set_log_file(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    return replace(&options->log_file, option, value, error);
+}
+
+bool ec_option_set_help(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->help = true;
+    return true;
+}
+
+bool ec_option_set_version(struct ec_options *options, const struct ec_option *option, const char *value,
+                           GError **error)
+{
+    (void)option, (void)value, (void)error;
+    options->version = true;
+    return true;
+}
