@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "seed.h"
 
+#include "proc.h"
+
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <glib.h>
@@ -21,6 +23,7 @@
 
 struct seeding {
     int sockets;
+    ec_proc *proc;
     ec_seed_match match;
     void *data;
     unsigned count;
@@ -49,25 +52,11 @@ static void seed_socket(struct seeding *seeding, int fd, const struct ec_owner *
     seeding->count += bpf_map_update_elem(seeding->sockets, &fd, &stored, BPF_ANY) == 0;
 }
 
-/* The real uid, as the kernel's current_uid() is; UINT32_MAX: unknown. */
-static uint32_t read_uid(const char *pid)
+static void read_owner(struct seeding *seeding, uint32_t pid, struct ec_owner *ret_owner)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%s/status", pid), *text = NULL;
-    const char *line = g_file_get_contents(path, &text, NULL, NULL) ? strstr(text, "\nUid:") : NULL;
-
-    return line ? (uint32_t)g_ascii_strtoull(line + strlen("\nUid:"), NULL, 10) : UINT32_MAX;
-}
-
-static void read_owner(struct seeding *seeding, const char *pid, struct ec_owner *ret_owner)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%s/comm", pid), *comm = NULL;
-
-    *ret_owner = (struct ec_owner){.uid = read_uid(pid)};
-    ret_owner->pid = ret_owner->tid = (uint32_t)g_ascii_strtoull(pid, NULL, 10);
-    if (g_file_get_contents(path, &comm, NULL, NULL))
-        g_strlcpy(ret_owner->comm, g_strchomp(comm), sizeof(ret_owner->comm));
-    ret_owner->flags =
-        EC_OWNER_KNOWN | (seeding->match(ret_owner->pid, ret_owner->uid, seeding->data) ? EC_OWNER_MATCH : 0);
+    *ret_owner = (struct ec_owner){.pid = pid, .tid = pid, .uid = UINT32_MAX};
+    ec_proc_read_identity(seeding->proc, pid, ret_owner->comm, &ret_owner->uid);
+    ret_owner->flags = EC_OWNER_KNOWN | (seeding->match(pid, ret_owner->uid, seeding->data) ? EC_OWNER_MATCH : 0);
 }
 
 static bool is_socket(int directory, const char *name)
@@ -78,7 +67,7 @@ static bool is_socket(int directory, const char *name)
     return len > 7 && !memcmp(target, "socket:", 7);
 }
 
-static void seed_files(struct seeding *seeding, DIR *files, int pidfd, const char *pid)
+static void seed_files(struct seeding *seeding, DIR *files, int pidfd, uint32_t pid)
 {
     struct ec_owner owner = {0};
 
@@ -104,7 +93,7 @@ static void seed_process(struct seeding *seeding, const char *pid)
     int pidfd = files ? (int)syscall(SYS_pidfd_open, atoi(pid), 0) : -1;
 
     if (pidfd >= 0) {
-        seed_files(seeding, files, pidfd, pid);
+        seed_files(seeding, files, pidfd, (uint32_t)atoi(pid));
         close(pidfd);
     }
     if (files)
@@ -113,7 +102,8 @@ static void seed_process(struct seeding *seeding, const char *pid)
 
 unsigned ec_seed_sockets(int sockets, ec_seed_match match, void *data)
 {
-    struct seeding seeding = {.sockets = sockets, .match = match, .data = data};
+    g_autoptr(ec_proc) proc = ec_proc_new();
+    struct seeding seeding = {.sockets = sockets, .proc = proc, .match = match, .data = data};
     DIR *processes = opendir("/proc");
 
     for (const struct dirent *entry = processes ? readdir(processes) : NULL; entry; entry = readdir(processes))
