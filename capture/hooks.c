@@ -117,7 +117,7 @@ static bool attach_plaintext(ec_hooks *hooks, const struct ec_library *library, 
         [EC_PLACE_GO_ENTRY] = {EC_UPROBE_PLAINTEXT_GO_ENTER, false},
         [EC_PLACE_GO_RETURN] = {EC_UPROBE_PLAINTEXT_GO_LEAVE, false},
     };
-    g_autoptr(GArray) points = ec_plaintext_points_find(library->fd, error);
+    g_autoptr(GArray) points = ec_library_find_plaintext(library, error);
     g_autofree struct ec_probe *probes = points ? g_new(struct ec_probe, points->len) : NULL;
 
     for (guint i = 0; points && i < points->len; i++) {
@@ -134,12 +134,11 @@ static void hook_plaintext(ec_hooks *hooks, const struct ec_library *library)
 {
     g_autoptr(GError) reason = NULL;
 
-    if (!hooks->plaintext || !ec_modules[library->module].packets || library->fd < 0 ||
-        library->module == EC_MODULE_NSS)
+    if (!hooks->plaintext)
         return;
     if (attach_plaintext(hooks, library, &reason))
         ec_log_info("hooked the plaintext calls of %s", library->path);
-    else if (library->hookable)
+    else if (reason && library->hookable)
         ec_log_warning("%s: %s", library->path, reason->message);
 }
 

@@ -10,6 +10,7 @@
 #include "hook-cache.h"
 #include "library-path.h"
 #include "nss-hook-point.h"
+#include "plaintext-point.h"
 #include "proc.h"
 #include "program-kind.h"
 #include "unsupported-tls.h"
@@ -175,6 +176,18 @@ const char *ec_library_get_version(const struct ec_library *library)
 const char *ec_library_get_method(const struct ec_library *library)
 {
     return ec_hook_method_get_name(ec_modules[library->module].packets ? library->point.method : EC_HOOK_SYMBOL);
+}
+
+GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error)
+{
+    if (library->fd < 0 || !ec_modules[library->module].packets)
+        return NULL;
+    if (library->module != EC_MODULE_NSS)
+        return ec_plaintext_points_find(library->fd, error);
+    if (library->hookable && library->point.kind == EC_LIBRARY_NSS)
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                    "no plaintext: NSS exports none of the functions that read and write on a TLS socket");
+    return NULL;
 }
 
 /* Without its file yet. */

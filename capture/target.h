@@ -41,6 +41,9 @@ const char *ec_library_get_kind(const struct ec_library *library);
 const char *ec_library_get_version(const struct ec_library *library);
 /* How what is attached was found: "cross-reference"; static. */
 const char *ec_library_get_method(const struct ec_library *library);
+/* The calls that plaintext is taken from (plaintext-point.h). NULL with the reason, if one is to be told: a library
+ * that isn't asked for plaintext, as one of a module without packets, has neither points nor a reason. */
+GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error);
 
 struct ec_process {
     uint32_t pid;

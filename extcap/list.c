@@ -21,8 +21,19 @@ static char *get_name(const struct ec_process *process)
     return g_strndup(process->comm, sizeof(process->comm));
 }
 
+/* Why there is no plaintext of a hookable one, NULL if there is, or if that is no question. Free with g_free(). */
+static char *get_plaintext_reason(const struct ec_library *library)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) points = ec_library_find_plaintext(library, &error);
+
+    (void)points;
+    return error ? g_strdup(error->message) : NULL;
+}
+
 static void add_library(struct ec_json *json, const struct ec_library *library)
 {
+    g_autofree char *no_plaintext = library->hookable ? get_plaintext_reason(library) : NULL;
     const char *version, *build_id = library->point.build_id;
 
     ec_json_open(json, NULL, '{');
@@ -34,6 +45,8 @@ static void add_library(struct ec_json *json, const struct ec_library *library)
         ec_json_add_string(json, "version", *version ? version : NULL);
         ec_json_add_string(json, "build_id", *build_id ? build_id : NULL);
         ec_json_add_string(json, "method", ec_library_get_method(library));
+        if (no_plaintext)
+            ec_json_add_string(json, "remark", no_plaintext);
     } else {
         ec_json_add_string(json, "reason", library->reason);
     }
@@ -83,13 +96,15 @@ static void print_library(const struct ec_process *process, const struct ec_libr
 {
     g_autofree char *name = get_name(process);
     g_autofree char *user = get_user(process->uid);
+    g_autofree char *no_plaintext = library->hookable ? get_plaintext_reason(library) : NULL;
     const char *reason = library->reason ? library->reason : "unknown reason";
     g_autofree char *line = NULL;
 
     if (library->hookable)
-        line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s%s, by %s", process->pid, name, user, library->path,
+        line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s%s, by %s%s%s", process->pid, name, user, library->path,
                                ec_library_get_kind(library), *ec_library_get_version(library) ? " " : "",
-                               ec_library_get_version(library), ec_library_get_method(library));
+                               ec_library_get_version(library), ec_library_get_method(library),
+                               no_plaintext ? "; " : "", no_plaintext ? no_plaintext : "");
     else
         /* "not supported: …" says it by itself. */
         line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s", process->pid, name, user, library->path,

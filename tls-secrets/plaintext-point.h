@@ -7,6 +7,11 @@
  * C functions are exported; they are found by symbol alone. In Go, whose stacks move, no return probe can be used:
  * instead the RET instructions of the function are found, by following its code from the entry.
  *
+ * Stripped programs (bun, Chromium) are refused: what the error paths of BoringSSL's functions refer to, a source
+ * file's name, is common to the whole file, and the line beside it changes with every version. So is NSS, where even
+ * the shared library exports none of them: its tables of socket operations are found by their form only, and those of a
+ * plain socket have the same.
+ *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
  */
 #include "abi.h"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Other TLS libraries than a shared OpenSSL: GnuTLS, and OpenSSL and BoringSSL inside programs. One end uses the library
 in question, the other one that is not hooked, or both ends use it; each is decrypted in one live pass of tshark."""
+import json
 import os
 import shutil
 import subprocess
@@ -172,7 +173,19 @@ async function get(url, version) {
         run = self.ns.run(lab.BINARY, "list")
         line = [line for line in run.stdout.splitlines() if node in line]
         self.assertEqual(len(line), 1, run.stdout)
-        self.assertRegex(line[0], r"OpenSSL \d+\.\d+\.\d+")
+        self.assertRegex(line[0], r"OpenSSL \d+\.\d+\.\d+, by \S+$")
+
+    def test_bun_is_listed(self):
+        """Stripped: its secrets are found, its read and write calls aren't, and that is said."""
+        bun = self.bun()
+        process = self.ns.start(bun, "-e", "await Bun.sleep(100000)", env=dict(os.environ, HOME=self.tmp))
+        lab.wait_until(lambda: os.readlink(f"/proc/{process.pid}/exe") == bun, lab.READY_SECONDS, "bun")
+        for entry in json.loads(self.ns.run(lab.BINARY, "list", "--json").stdout)["processes"]:
+            if entry["pid"] == process.pid:
+                self.assertEqual(entry["libraries"][0]["remark"],
+                                 "no plaintext: the symbols of its TLS functions are stripped")
+                return
+        self.fail("bun is not listed")
 
     def test_bun_server_and_client(self):
         bun = self.bun()

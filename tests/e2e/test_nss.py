@@ -82,6 +82,8 @@ class Nss(live.LiveLab):
         self.assertEqual(len(lines), 3, lines)
         for name in ("libssl3", "libnss3", "libsoftokn3"):
             self.assertTrue(any(re.search(rf"/{name}\.so  NSS.* \d+\.\d+", line) for line in lines), lines)
+        self.assertEqual([line for line in lines if "no plaintext: " in line],
+                         [line for line in lines if "/libssl3.so " in line])
 
     # --- Firefox ---------------------------------------------------------------------------------
 

@@ -305,6 +305,48 @@ class Plaintext(lab.Lab):
         self.assertEqual(answers, [b"HTTP/1.1 200 OK\r\nContent-Length: 64\r\nConnection: close\r\n\r\n" +
                                    hashlib.sha256(data).hexdigest().encode()])
 
+    def s_client(self, *options, prefix=()):
+        return self.ns.start(*prefix, "openssl", "s_client", "-connect", "127.0.0.1:4443", *options,
+                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def check_early_data(self, of_server):
+        """0-RTT data, and what follows it on the same connection, as one end sees it; the other is left out as another
+        user's: each byte once."""
+        lab.need("setpriv")
+        other = ("setpriv", "--reuid", "65534")
+        certificate, key = self.certificate()
+        os.chmod(key, 0o644)
+        early, session = os.urandom(4000).hex().encode() + b"\n", self.path("session")
+        os.chmod(self.tmp, 0o755)
+        with open(self.path("early"), "wb") as file:
+            file.write(early)
+        with open(self.path("server.log"), "wb") as log:
+            server = self.ns.start(*(() if of_server else other), "openssl", "s_server", "-accept", "4443", "-cert",
+                                   certificate, "-key", key, "-quiet", "-early_data", stdin=subprocess.PIPE, stdout=log,
+                                   stderr=log)
+        lab.wait_until(lambda: self.ns.answers(4443), lab.READY_SECONDS, "s_server")
+        first = self.s_client("-sess_out", session)
+        lab.wait_until(lambda: os.path.exists(session) and lab.file_holds(session, b"END SSL"), lab.READY_SECONDS,
+                       "a session's ticket")
+        first.stdin.close()
+        first.wait()
+        process = self.capture("-u", "0")
+        client = self.s_client("-sess_in", session, "-early_data", self.path("early"), prefix=other if of_server else ())
+        client.stdin.write(b"late\n")
+        client.stdin.flush()
+        lab.wait_until(lambda: lab.file_holds(self.path("server.log"), b"late"), lab.READY_SECONDS, "data at the server")
+        self.wait_for(process, b"late\n")
+        found = [stream for stream in self.finish(process) if early[:100] in stream.data]
+        self.assertEqual([bytes(stream.data) for stream in found], [early + b"late\n"])
+        self.assertEqual(found[0].gaps, [])
+        self.assertEqual(int(found[0].pid), server.pid if of_server else client.pid)
+
+    def test_early_data_as_its_client_writes_it(self):
+        self.check_early_data(of_server=False)
+
+    def test_early_data_as_its_server_reads_it(self):
+        self.check_early_data(of_server=True)
+
     def test_gnutls(self):
         """Against nginx, whose library this module leaves alone."""
         self.start_nginx()
