@@ -37,6 +37,12 @@ struct program_id {
     uint64_t seconds, nanoseconds; /* of st_ctim */
 };
 
+/* What tells files apart at little cost: an ELF file's build ID stands near its beginning. */
+struct file_head {
+    off_t size;
+    unsigned char bytes[1024];
+};
+
 /* Programs that are remembered to hold no TLS library; full, all are forgotten. */
 #define BARREN_MAX 65536
 
@@ -46,6 +52,7 @@ struct ec_target_list {
     GPtrArray *processes;   /* of struct ec_process *, by pid */
     GPtrArray *libraries;   /* of struct ec_library * */
     GHashTable *by_file;    /* of struct file_id: struct ec_library *, borrowed */
+    GHashTable *by_head;    /* of struct file_head: a hookable struct ec_library * that begins so, borrowed */
     GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
     ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
 };
@@ -81,6 +88,23 @@ static guint file_id_hash(gconstpointer key)
 static gboolean file_id_equal(gconstpointer a, gconstpointer b)
 {
     return memcmp(a, b, sizeof(struct file_id)) == 0;
+}
+
+static guint file_head_hash(gconstpointer key)
+{
+    const struct file_head *head = key;
+    guint hash = (guint)head->size;
+
+    for (gsize i = 0; i < sizeof(head->bytes); i++)
+        hash = hash * 33 + head->bytes[i];
+    return hash;
+}
+
+static gboolean file_head_equal(gconstpointer a, gconstpointer b)
+{
+    const struct file_head *one = a, *other = b;
+
+    return one->size == other->size && memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
 }
 
 static guint program_id_hash(gconstpointer key)
@@ -132,6 +156,7 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->processes = g_ptr_array_new_with_free_func(process_free);
     list->libraries = g_ptr_array_new_with_free_func(library_free);
     list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
+    list->by_head = g_hash_table_new_full(file_head_hash, file_head_equal, g_free, NULL);
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
     own_program_set_barren(list);
     return list;
@@ -144,6 +169,7 @@ void ec_target_list_free(ec_target_list *list)
     ec_proc_free(list->proc);
     g_ptr_array_unref(list->processes);
     g_hash_table_unref(list->by_file);
+    g_hash_table_unref(list->by_head);
     g_hash_table_unref(list->barren);
     g_ptr_array_unref(list->libraries);
     g_free(list);
@@ -211,6 +237,23 @@ static enum ec_module_id module_of_path(const char *path)
     return module == EC_MODULE_MAX ? EC_MODULE_TLS : module;
 }
 
+/* Zeros where the file is shorter, or can't be read. */
+static struct file_head *file_head_read(const struct ec_library *library)
+{
+    g_autofree struct file_head *head = g_new0(struct file_head, 1);
+
+    head->size = library->size;
+    if (pread(library->fd, head->bytes, sizeof(head->bytes), 0) < 0)
+        memset(head->bytes, 0, sizeof(head->bytes));
+    return g_steal_pointer(&head);
+}
+
+static void library_offer_as_twin(const ec_target_list *list, struct ec_library *library)
+{
+    if (library->hookable)
+        g_hash_table_replace(list->by_head, file_head_read(library), library);
+}
+
 static struct ec_library *library_add(ec_target_list *list, struct ec_library *library_to_take)
 {
     struct file_id *id = g_new(struct file_id, 1);
@@ -218,6 +261,7 @@ static struct ec_library *library_add(ec_target_list *list, struct ec_library *l
     *id = (struct file_id){.dev = library_to_take->dev, .ino = library_to_take->ino};
     g_ptr_array_add(list->libraries, library_to_take);
     g_hash_table_replace(list->by_file, id, library_to_take);
+    library_offer_as_twin(list, library_to_take);
     return library_to_take;
 }
 
@@ -240,17 +284,14 @@ static bool files_are_equal(int a, int b)
     return n == 0;
 }
 
-/* A library with the same bytes: another container's copy, most likely. To compare takes a tenth of the time of
- * finding the hook point, and a process that maps a library may be milliseconds away from its first handshake. */
+/* A hookable library with the same bytes: another container's copy, most likely. To compare takes a tenth of the time
+ * of finding the hook point, and a process that maps a library may be milliseconds away from its first handshake. */
 static const struct ec_library *library_find_twin(const ec_target_list *list, const struct ec_library *library)
 {
-    for (guint i = 0; i < list->libraries->len; i++) {
-        const struct ec_library *other = g_ptr_array_index(list->libraries, i);
-        if (other != library && other->hookable && other->size == library->size &&
-            files_are_equal(other->fd, library->fd))
-            return other;
-    }
-    return NULL;
+    g_autofree struct file_head *head = file_head_read(library);
+    const struct ec_library *other = g_hash_table_lookup(list->by_head, head);
+
+    return other != NULL && other->hookable && files_are_equal(other->fd, library->fd) ? other : NULL;
 }
 
 /* How the hook point of a module's library is found. */
@@ -359,6 +400,7 @@ const struct ec_library *ec_target_list_settle(ec_target_list *list)
     library_settle(library, result.found, error);
     if (library->hookable)
         ec_hook_cache_put(library->fd, &library->point);
+    library_offer_as_twin(list, library);
     return library;
 }
 
