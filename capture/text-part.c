@@ -54,7 +54,7 @@ struct ec_text_parts {
     enum ec_content_result result; /* of the decoder */
     bool failed;                   /* it gives nothing more */
     GByteArray *held;              /* decoded, not shown yet */
-    uint64_t held_time;            /* of its first byte */
+    uint64_t held_time;            /* of its first byte; while there is none, of the last part */
     uint64_t sent, lost, unkept;   /* bytes of the body since the last part, as they were sent */
 };
 
@@ -261,6 +261,7 @@ static void note_coding(ec_text_message *part, struct ec_text_parts *parts)
         return;
     if (!parts->decoder) {
         ec_text_message_note_result(part, EC_CONTENT_UNKNOWN, parts->codings);
+        g_clear_pointer(&parts->codings, g_free); /* said once */
         return;
     }
     part->codings = g_strdup(parts->codings);
@@ -377,7 +378,7 @@ void ec_text_part_finish(ec_text_message *message, const struct ec_text_receiver
         get_parts(message);
     if (message->parts && !message->parts->whole && (message->parts->count || message->parts->cut == CUT_GRPC)) {
         if (message->parts->count)
-            message->time = message->body_time;
+            message->time = MAX(message->body_time, message->parts->held_time);
         fill_last(message, receiver);
         if (message->part == 1)
             message->part = 0;

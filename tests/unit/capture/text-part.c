@@ -18,6 +18,7 @@ struct fixture {
     struct ec_text_receiver receiver;
     ec_text_message *message;
     GString *log;
+    uint64_t time; /* of the last part */
 };
 
 static void log_message(ec_text_message *message, void *data)
@@ -25,6 +26,8 @@ static void log_message(ec_text_message *message, void *data)
     struct fixture *fixture = data;
 
     ec_text_message_decode(message);
+    assert_true(message->part < 2 || message->time >= fixture->time);
+    fixture->time = message->time;
     g_string_append_printf(fixture->log, "%u%s ", message->part, message->more ? "+" : "");
     for (guint i = 0; i < message->fields->len; i++) {
         const struct ec_text_field *field = &g_array_index(message->fields, struct ec_text_field, i);
@@ -184,7 +187,9 @@ static void emit_unknown_coding_is_told(void **state)
     ADD(fixture, 1, "qngn: 1\n\n");
     check(fixture, 100 * MS, false,
           "1+ Content-Type,Content-Encoding,|qngn: 1\n\n|[not decoded: an unknown coding (rot13)]\n");
-    check_end(fixture, "2 ||\n");
+    ADD(fixture, 200 * MS, "qngn: 2\n\n");
+    check(fixture, 200 * MS, false, "2+ |qngn: 2\n\n|\n");
+    check_end(fixture, "3 ||\n");
 }
 
 static void finish_grpc_message_is_one_block(void **state)
