@@ -231,7 +231,7 @@ class Plaintext(lab.Lab):
         with open(self.path("large"), "wb") as file:
             file.write(data)
         process = self.capture()
-        self.assertEqual(self.curl("https://127.0.0.1/file/large", "--limit-rate", "60M")[1], 0)
+        self.assertEqual(self.curl("https://127.0.0.1/file/large", "--limit-rate", "30M")[1], 0)
         found = [stream for stream in self.finish(process) if data[:100] in stream.data]
         self.assertEqual(len(found), 1)
         self.assertEqual(found[0].gaps, [])
@@ -244,7 +244,7 @@ class Plaintext(lab.Lab):
         with open(self.path("large"), "wb") as file:
             file.write(data)
         process = self.capture()
-        self.assertEqual(self.curl("https://127.0.0.1:4440/", "--limit-rate", "60M", "-H", "Expect:", "--data-binary",
+        self.assertEqual(self.curl("https://127.0.0.1:4440/", "--limit-rate", "30M", "-H", "Expect:", "--data-binary",
                                    f"@{self.path('large')}")[1], 0)
         found = [stream for stream in self.finish(process) if data[:100] in stream.data]
         self.assertEqual(len(found), 1)
