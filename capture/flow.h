@@ -31,6 +31,7 @@ struct ec_flow {
     bool greeted;           /* handshake.c has counted it */
     bool missed;            /* a packet went out without its secret */
     bool settled;           /* the last packet that needs a secret has gone out: it stays for its proof alone */
+    unsigned ended;         /* bits of 1 << enum ec_side: has sent its FIN */
     unsigned rank;          /* how much `reason` explains */
     const char *reason;     /* why, if that was told; borrowed */
     char comm[EC_COMM_LEN]; /* in which process; "" if it has none */

@@ -14,6 +14,7 @@
 static const char reason_late[] = "the secret came too late";
 static const char reason_older[] = "it began before the capture";
 static const char reason_broken_off[] = "it was broken off, or the capture ended, before its secrets were needed";
+#define BOTH_SIDES (1u << EC_SIDE_CLIENT | 1u << EC_SIDE_SERVER)
 /* How long a secret whose ClientHello was seen waits for its packet; ns. */
 #define GRACE_NS 200000000ull
 
@@ -212,9 +213,18 @@ static enum ec_proof_state get_proof_state(const ec_handshakes *handshakes, cons
     return ledger->proof_state;
 }
 
-static void count_proof(ec_handshakes *handshakes, const struct ec_flow *flow)
+/* Likewise, if nothing more came. */
+static enum ec_proof_state get_end_state(const ec_handshakes *handshakes, const struct ec_flow *flow)
 {
     enum ec_proof_state state = get_proof_state(handshakes, flow);
+    const struct ledger *ledger = flow->has_random ? ledger_get(handshakes, flow->client_random) : NULL;
+
+    return state == EC_PROOF_OPEN && ledger && ledger->proof ? ec_proof_get_end_state(ledger->proof) : state;
+}
+
+static void count_proof(ec_handshakes *handshakes, const struct ec_flow *flow)
+{
+    enum ec_proof_state state = get_end_state(handshakes, flow);
 
     handshakes->counts.verified += state == EC_PROOF_VERIFIED;
     handshakes->counts.wrong += state == EC_PROOF_WRONG;
@@ -316,8 +326,11 @@ static void flow_prove(ec_handshakes *handshakes, const struct ec_flow *flow, co
 /* All secrets have gone out: only the records to try them on are missing. */
 static void flow_finish_proof(ec_handshakes *handshakes, struct ec_flow *flow, const struct ec_segment *segment)
 {
+    const unsigned side = 1u << (ec_endpoint_equal(&segment->source, &flow->client) ? EC_SIDE_CLIENT : EC_SIDE_SERVER);
+
     flow_prove(handshakes, flow, segment);
-    if (get_proof_state(handshakes, flow) != EC_PROOF_OPEN || (segment->flags & (EC_TCP_FIN | EC_TCP_RST)))
+    flow->ended |= segment->flags & EC_TCP_RST ? BOTH_SIDES : segment->flags & EC_TCP_FIN ? side : 0;
+    if (get_proof_state(handshakes, flow) != EC_PROOF_OPEN || flow->ended == BOTH_SIDES)
         flow_remove(handshakes, flow);
 }
 
@@ -475,4 +488,10 @@ ec_addresses *ec_handshakes_get_addresses(const ec_handshakes *handshakes)
 void ec_handshakes_get_counts(const ec_handshakes *handshakes, struct ec_handshake_counts *ret_counts)
 {
     *ret_counts = handshakes->counts;
+    for (const GList *link = handshakes->verify ? handshakes->flow_order.head : NULL; link; link = link->next) {
+        const struct ec_flow *flow = link->data;
+
+        if (flow->settled && !flow->missed)
+            ret_counts->verified += get_end_state(handshakes, flow) == EC_PROOF_VERIFIED;
+    }
 }

@@ -14,6 +14,7 @@
 enum {
     DTLS_HEADER_LEN = 13,         /* RFC 6347 4.1 */
     RECORD_MAX = 16384 + 2048,    /* RFC 5246 6.2.3 */
+    WAITING_MAX = 1 << 20,        /* bytes of a direction that wait for their secret */
     QUIC_PACKET_MAX = 4096 + 512, /* longer than any Handshake packet that fits a frame */
 };
 enum { TYPE_CHANGE_CIPHER_SPEC = 20, TYPE_HANDSHAKE = 22, TYPE_APPLICATION_DATA = 23 };
@@ -23,9 +24,13 @@ enum { TLS13 = 0x0304 };
 struct lane {
     bool started;
     bool changed;      /* its ChangeCipherSpec has passed */
-    bool whole;        /* `bytes` is the first encrypted record, or Handshake packet, and nothing else */
+    bool whole;        /* DTLS, QUIC: `bytes` is the first encrypted record, or Handshake packet, and nothing else */
     uint32_t next;     /* sequence number that follows `bytes`; TCP only */
+    uint64_t early;    /* records that opened as 0-RTT data; TCP only */
+    uint64_t opened;   /* records, or packets, of the handshake that opened */
     GByteArray *bytes; /* TCP: what is not read yet; NULL when done */
+    GByteArray *later; /* QUIC: the first 1-RTT packet, if it has come; NULL when done */
+    size_t id_len;     /* QUIC: of the connection ID that this side has chosen; bytes */
     enum ec_proof_state state;
 };
 
@@ -33,17 +38,27 @@ struct ec_proof {
     struct ec_verify_session session; /* version 0: the ServerHello hasn't come */
     enum ec_transport transport;
     struct lane lanes[2];
+    uint32_t quic_version;
     bool early;      /* 0-RTT data is offered */
     unsigned labels; /* bits of those that have come */
     struct ec_secret secrets[EC_LABEL_MAX];
 };
 
+static void lane_end(struct lane *lane, enum ec_proof_state state)
+{
+    lane->state = state;
+    g_clear_pointer(&lane->bytes, g_byte_array_unref);
+    g_clear_pointer(&lane->later, g_byte_array_unref);
+}
+
 ec_proof *ec_proof_new(void)
 {
     ec_proof *proof = g_new0(ec_proof, 1);
 
-    for (size_t i = 0; i < G_N_ELEMENTS(proof->lanes); i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(proof->lanes); i++) {
         proof->lanes[i].bytes = g_byte_array_new();
+        proof->lanes[i].later = g_byte_array_new();
+    }
     return proof;
 }
 
@@ -52,7 +67,7 @@ void ec_proof_free(ec_proof *proof)
     if (!proof)
         return;
     for (size_t i = 0; i < G_N_ELEMENTS(proof->lanes); i++)
-        g_clear_pointer(&proof->lanes[i].bytes, g_byte_array_unref);
+        lane_end(&proof->lanes[i], proof->lanes[i].state);
     explicit_bzero(proof->secrets, sizeof(proof->secrets));
     g_free(proof);
 }
@@ -65,12 +80,6 @@ void ec_proof_add_secret(ec_proof *proof, const struct ec_secret *secret)
         return;
     proof->labels |= 1u << label;
     proof->secrets[label] = *secret;
-}
-
-static void lane_end(struct lane *lane, enum ec_proof_state state)
-{
-    lane->state = state;
-    g_clear_pointer(&lane->bytes, g_byte_array_unref);
 }
 
 /* ---- TLS ---- */
@@ -90,9 +99,9 @@ static void take_server_hello(ec_proof *proof, const struct ec_tls_peek *peek)
     memcpy(proof->session.server_random, peek->server_random, EC_RANDOM_LEN);
 }
 
-/* A whole record. True if it is encrypted. A ChangeCipherSpec may stand in front of a hello, for middleboxes (RFC 8446
- * D.4). */
-static bool read_record(ec_proof *proof, enum ec_side side, const uint8_t *record, size_t len)
+/* Of a whole record; takes in what it says if it isn't. A ChangeCipherSpec may stand in front of a hello, for
+ * middleboxes (RFC 8446 D.4). */
+static bool is_encrypted(ec_proof *proof, enum ec_side side, const uint8_t *record, size_t len)
 {
     struct lane *lane = &proof->lanes[side];
     struct ec_tls_peek peek;
@@ -110,37 +119,13 @@ static bool read_record(ec_proof *proof, enum ec_side side, const uint8_t *recor
     return lane->changed || record[0] == TYPE_APPLICATION_DATA;
 }
 
-/* Reads the whole records of `bytes`, up to the first one that is encrypted. */
-static void read_records(ec_proof *proof, enum ec_side side)
-{
-    struct lane *lane = &proof->lanes[side];
-    GByteArray *bytes = lane->bytes;
-    size_t at = 0, len = 0;
-
-    while (!lane->whole && bytes->len - at >= EC_TLS_HEADER_LEN) {
-        len = EC_TLS_HEADER_LEN + get_u16(bytes->data + at + 3);
-        if (bytes->data[at] < TYPE_CHANGE_CIPHER_SPEC || bytes->data[at] > TYPE_APPLICATION_DATA || len > RECORD_MAX) {
-            lane_end(lane, EC_PROOF_UNCHECKED);
-            return;
-        }
-        if (bytes->len - at < len)
-            break;
-        lane->whole = read_record(proof, side, bytes->data + at, len);
-        at += lane->whole ? 0 : len;
-    }
-    if (at > 0)
-        g_byte_array_remove_range(bytes, 0, (guint)at);
-    if (lane->whole)
-        g_byte_array_set_size(bytes, (guint)len);
-}
-
 void ec_proof_read_tls(ec_proof *proof, enum ec_side side, const struct ec_segment *segment)
 {
     struct lane *lane = &proof->lanes[side];
     uint32_t known;
 
     proof->transport = EC_TRANSPORT_TCP;
-    if (lane->state != EC_PROOF_OPEN || lane->whole || segment->payload_len == 0)
+    if (lane->state != EC_PROOF_OPEN || segment->payload_len == 0)
         return;
     if (!lane->started)
         lane->next = segment->sequence;
@@ -154,7 +139,8 @@ void ec_proof_read_tls(ec_proof *proof, enum ec_side side, const struct ec_segme
         return;
     g_byte_array_append(lane->bytes, segment->payload + known, (guint)(segment->payload_len - known));
     lane->next = segment->sequence + (uint32_t)segment->payload_len;
-    read_records(proof, side);
+    if (lane->bytes->len > WAITING_MAX)
+        lane_end(lane, EC_PROOF_UNCHECKED);
 }
 
 /* ---- DTLS ---- */
@@ -207,6 +193,15 @@ void ec_proof_read_dtls(ec_proof *proof, enum ec_side side, const struct ec_segm
 
 /* ---- QUIC ---- */
 
+static void read_long(struct lane *lane, const uint8_t *at, const struct ec_quic_packet *packet)
+{
+    lane->id_len = packet->source_len;
+    if (packet->type != EC_QUIC_HANDSHAKE || packet->len > QUIC_PACKET_MAX || lane->whole)
+        return;
+    g_byte_array_append(lane->bytes, at, (guint)packet->len);
+    lane->whole = true;
+}
+
 void ec_proof_read_quic(ec_proof *proof, enum ec_side side, const struct ec_segment *segment)
 {
     struct lane *lane = &proof->lanes[side];
@@ -215,84 +210,188 @@ void ec_proof_read_quic(ec_proof *proof, enum ec_side side, const struct ec_segm
 
     proof->transport = EC_TRANSPORT_UDP;
     proof->session.version = TLS13;
-    for (; lane->state == EC_PROOF_OPEN && !lane->whole && at < end &&
-           ec_quic_packet_parse(at, (size_t)(end - at), &packet);
-         at += packet.len) {
-        if (packet.type != EC_QUIC_HANDSHAKE || packet.len > QUIC_PACKET_MAX)
-            continue;
-        g_byte_array_append(lane->bytes, at, (guint)packet.len);
-        lane->whole = true;
+    if (lane->state != EC_PROOF_OPEN)
+        return;
+    for (; at < end && ec_quic_packet_parse(at, (size_t)(end - at), &packet); at += packet.len) {
+        proof->quic_version = packet.version;
+        read_long(lane, at, &packet);
     }
+    if (lane->later->len == 0 && end - at <= QUIC_PACKET_MAX && ec_quic_is_short(at, (size_t)(end - at)))
+        g_byte_array_append(lane->later, at, (guint)(end - at));
 }
 
 /* ---- the check ---- */
 
-static enum ec_verify_result open_tls(const ec_proof *proof, enum ec_side side, const struct ec_secret *secret)
+static enum ec_verify_result open_tls(const ec_proof *proof, enum ec_side side, enum ec_secret_label label,
+                                      uint64_t sequence, const uint8_t *bytes, size_t len)
 {
-    const uint8_t *bytes = proof->lanes[side].bytes->data;
     const size_t header = proof->transport == EC_TRANSPORT_TCP ? EC_TLS_HEADER_LEN : DTLS_HEADER_LEN;
     struct ec_verify_record record = {.from_server = side == EC_SIDE_SERVER,
                                       .type = bytes[0],
                                       .version = get_u16(bytes + 1),
+                                      .sequence = sequence,
                                       .fragment = bytes + header,
-                                      .len = proof->lanes[side].bytes->len - header};
+                                      .len = len - header};
 
     for (size_t i = 0; header == DTLS_HEADER_LEN && i < 8; i++)
         record.sequence = record.sequence << 8 | bytes[3 + i];
-    return ec_tls_verify(&proof->session, secret, &record);
+    return ec_tls_verify(&proof->session, &proof->secrets[label], &record);
 }
 
-static enum ec_verify_result open_quic(const ec_proof *proof, enum ec_side side, const struct ec_secret *secret)
+static enum ec_proof_state get_lane_state(enum ec_verify_result result)
 {
-    const GByteArray *bytes = proof->lanes[side].bytes;
+    return result == EC_VERIFY_VERIFIED ? EC_PROOF_VERIFIED
+           : result == EC_VERIFY_WRONG  ? EC_PROOF_WRONG
+                                        : EC_PROOF_UNCHECKED;
+}
+
+static enum ec_secret_label get_handshake_label(enum ec_side side)
+{
+    return side == EC_SIDE_SERVER ? EC_LABEL_SERVER_HANDSHAKE : EC_LABEL_CLIENT_HANDSHAKE;
+}
+
+static enum ec_secret_label get_traffic_label(enum ec_side side)
+{
+    return side == EC_SIDE_SERVER ? EC_LABEL_SERVER_TRAFFIC_0 : EC_LABEL_CLIENT_TRAFFIC_0;
+}
+
+static bool has_secret(const ec_proof *proof, enum ec_secret_label label)
+{
+    return proof->labels & 1u << label;
+}
+
+/* That of the first encrypted record. */
+static bool has_first_secret(const ec_proof *proof, enum ec_side side)
+{
+    return proof->session.version != 0 &&
+           has_secret(proof, proof->session.version == TLS13 ? get_handshake_label(side) : EC_LABEL_CLIENT_RANDOM);
+}
+
+/*
+ * A record of TLS 1.3 is under 0-RTT's secret, the handshake's or the traffic's, in this order, and the first one that
+ * does not open by the handshake's has to open by the traffic's. A server that refuses 0-RTT data derives no secret for
+ * it. False if a secret has yet to come.
+ */
+static bool open_tls13(ec_proof *proof, enum ec_side side, const uint8_t *record, size_t len)
+{
+    struct lane *lane = &proof->lanes[side];
+    const bool early = side == EC_SIDE_CLIENT && proof->early && lane->opened == 0;
+    enum ec_verify_result result = open_tls(proof, side, get_handshake_label(side), lane->opened, record, len);
+
+    if (result == EC_VERIFY_VERIFIED) {
+        lane->opened++;
+        return true;
+    }
+    if (result == EC_VERIFY_WRONG && early && has_secret(proof, EC_LABEL_CLIENT_EARLY) &&
+        open_tls(proof, side, EC_LABEL_CLIENT_EARLY, lane->early, record, len) == EC_VERIFY_VERIFIED) {
+        lane->early++;
+        return true;
+    }
+    if (result == EC_VERIFY_WRONG && lane->opened > 0 && !has_secret(proof, get_traffic_label(side)))
+        return false;
+    if (result == EC_VERIFY_WRONG && lane->opened > 0)
+        result = open_tls(proof, side, get_traffic_label(side), 0, record, len);
+    else if (early)
+        result = EC_VERIFY_UNSUPPORTED;
+    lane_end(lane, get_lane_state(result));
+    return true;
+}
+
+/* An encrypted one. False if its secret has yet to come. */
+static bool open_record(ec_proof *proof, enum ec_side side, const uint8_t *record, size_t len)
+{
+    if (!has_first_secret(proof, side))
+        return false;
+    if (proof->session.version == TLS13)
+        return open_tls13(proof, side, record, len);
+    lane_end(&proof->lanes[side], get_lane_state(open_tls(proof, side, EC_LABEL_CLIENT_RANDOM, 0, record, len)));
+    return true;
+}
+
+/* Reads the whole records of `bytes` as far as their secrets are there. */
+static void read_records(ec_proof *proof, enum ec_side side)
+{
+    struct lane *lane = &proof->lanes[side];
+    size_t at = 0, len;
+
+    for (; lane->state == EC_PROOF_OPEN && lane->bytes->len - at >= EC_TLS_HEADER_LEN; at += len) {
+        const uint8_t *record = lane->bytes->data + at;
+
+        len = EC_TLS_HEADER_LEN + get_u16(record + 3);
+        if (record[0] < TYPE_CHANGE_CIPHER_SPEC || record[0] > TYPE_APPLICATION_DATA || len > RECORD_MAX) {
+            lane_end(lane, EC_PROOF_UNCHECKED);
+            return;
+        }
+        if (lane->bytes->len - at < len ||
+            (is_encrypted(proof, side, record, len) && !open_record(proof, side, record, len)))
+            break;
+    }
+    if (lane->state == EC_PROOF_OPEN)
+        g_byte_array_remove_range(lane->bytes, 0, (guint)at);
+}
+
+/* The Handshake packet, then the 1-RTT packet. */
+static void open_quic(ec_proof *proof, enum ec_side side)
+{
+    struct lane *lane = &proof->lanes[side];
+    const size_t id_len = proof->lanes[side == EC_SIDE_CLIENT ? EC_SIDE_SERVER : EC_SIDE_CLIENT].id_len;
+    enum ec_verify_result result = EC_VERIFY_VERIFIED;
     struct ec_quic_packet packet;
 
-    if (!ec_quic_packet_parse(bytes->data, bytes->len, &packet))
-        return EC_VERIFY_UNSUPPORTED;
-    return ec_quic_verify(secret, bytes->data, &packet);
-}
-
-/* Under which this direction's first record may be; all of them are tried once they have come. */
-static unsigned get_labels(const ec_proof *proof, enum ec_side side)
-{
-    unsigned early = proof->labels & 1u << EC_LABEL_CLIENT_EARLY;
-
-    if (proof->session.version != TLS13)
-        return 1u << EC_LABEL_CLIENT_RANDOM;
-    if (side == EC_SIDE_SERVER)
-        return 1u << EC_LABEL_SERVER_HANDSHAKE;
-    return 1u << EC_LABEL_CLIENT_HANDSHAKE | (proof->transport == EC_TRANSPORT_TCP ? early : 0);
+    if (lane->opened == 0) {
+        if (ec_quic_packet_parse(lane->bytes->data, lane->bytes->len, &packet))
+            result = ec_quic_verify(&proof->secrets[get_handshake_label(side)], lane->bytes->data, &packet);
+        lane->opened = result == EC_VERIFY_VERIFIED;
+    }
+    if (result == EC_VERIFY_VERIFIED && (lane->later->len == 0 || !has_secret(proof, get_traffic_label(side))))
+        return;
+    if (result == EC_VERIFY_VERIFIED) {
+        ec_quic_short_describe(lane->later->len, proof->quic_version, id_len, &packet);
+        result = ec_quic_verify(&proof->secrets[get_traffic_label(side)], lane->later->data, &packet);
+    }
+    lane_end(lane, get_lane_state(result));
 }
 
 static void lane_check(ec_proof *proof, enum ec_side side)
 {
     struct lane *lane = &proof->lanes[side];
-    const unsigned labels = get_labels(proof, side);
-    const bool quic = proof->transport == EC_TRANSPORT_UDP && proof->session.version == TLS13;
-    enum ec_verify_result result = EC_VERIFY_WRONG;
 
-    if (!lane->whole || lane->state != EC_PROOF_OPEN || proof->session.version == 0 || labels & ~proof->labels)
+    if (lane->state != EC_PROOF_OPEN)
         return;
-    for (unsigned label = 0; label < EC_LABEL_MAX && result == EC_VERIFY_WRONG; label++)
-        if (labels & 1u << label)
-            result = (quic ? open_quic : open_tls)(proof, side, &proof->secrets[label]);
-    /* A server that refuses 0-RTT data derives no secret for it. */
-    if (result == EC_VERIFY_WRONG && side == EC_SIDE_CLIENT && proof->early)
-        result = EC_VERIFY_UNSUPPORTED;
-    lane_end(lane, result == EC_VERIFY_VERIFIED ? EC_PROOF_VERIFIED
-                   : result == EC_VERIFY_WRONG  ? EC_PROOF_WRONG
-                                                : EC_PROOF_UNCHECKED);
+    if (proof->transport == EC_TRANSPORT_TCP)
+        read_records(proof, side);
+    else if (!lane->whole || !has_first_secret(proof, side))
+        return;
+    else if (proof->session.version == TLS13)
+        open_quic(proof, side);
+    else
+        lane_end(lane,
+                 get_lane_state(open_tls(proof, side, EC_LABEL_CLIENT_RANDOM, 0, lane->bytes->data, lane->bytes->len)));
+}
+
+static enum ec_proof_state combine(enum ec_proof_state client, enum ec_proof_state server)
+{
+    if (client == EC_PROOF_WRONG || server == EC_PROOF_WRONG)
+        return EC_PROOF_WRONG;
+    if (client == EC_PROOF_UNCHECKED || server == EC_PROOF_UNCHECKED)
+        return EC_PROOF_UNCHECKED;
+    return client == server ? client : EC_PROOF_OPEN;
 }
 
 enum ec_proof_state ec_proof_get_state(ec_proof *proof)
 {
-    const struct lane *client = &proof->lanes[EC_SIDE_CLIENT], *server = &proof->lanes[EC_SIDE_SERVER];
-
-    lane_check(proof, EC_SIDE_CLIENT);
+    /* Its ServerHello tells how to read both. */
     lane_check(proof, EC_SIDE_SERVER);
-    if (client->state == EC_PROOF_WRONG || server->state == EC_PROOF_WRONG)
-        return EC_PROOF_WRONG;
-    if (client->state == EC_PROOF_UNCHECKED || server->state == EC_PROOF_UNCHECKED)
-        return EC_PROOF_UNCHECKED;
-    return client->state == server->state ? client->state : EC_PROOF_OPEN;
+    lane_check(proof, EC_SIDE_CLIENT);
+    return combine(proof->lanes[EC_SIDE_CLIENT].state, proof->lanes[EC_SIDE_SERVER].state);
+}
+
+static enum ec_proof_state get_end_state(const struct lane *lane)
+{
+    return lane->state == EC_PROOF_OPEN && lane->opened > 0 ? EC_PROOF_VERIFIED : lane->state;
+}
+
+enum ec_proof_state ec_proof_get_end_state(const ec_proof *proof)
+{
+    return combine(get_end_state(&proof->lanes[EC_SIDE_CLIENT]), get_end_state(&proof->lanes[EC_SIDE_SERVER]));
 }

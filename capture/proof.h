@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * --verify: whether the secrets of one client random are the right ones. Collects the first encrypted record (TLS,
- * DTLS) or Handshake packet (QUIC) of each direction until it is whole, and opens it once its secret has come:
+ * --verify: whether the secrets of one client random are the right ones. Collects what each direction sends first, and
+ * opens it once its secrets have come:
  *
- *   TLS 1.3, QUIC   CLIENT_ and SERVER_HANDSHAKE_TRAFFIC_SECRET; 0-RTT data: CLIENT_EARLY_TRAFFIC_SECRET
- *   TLS, DTLS 1.2   CLIENT_RANDOM, both ways
- *
- * Other secrets of the handshake come from the same call of the same library, but are not tried.
+ *   TLS 1.3         each record by CLIENT_EARLY_ or *_HANDSHAKE_TRAFFIC_SECRET, until one is *_TRAFFIC_SECRET_0's
+ *   QUIC            the first Handshake packet and the first 1-RTT packet, by these
+ *   TLS, DTLS 1.2   the first encrypted record, by CLIENT_RANDOM
  */
 #include "keylog.h"
 #include "segment.h"
@@ -37,3 +36,5 @@ void ec_proof_read_dtls(ec_proof *proof, enum ec_side side, const struct ec_segm
 void ec_proof_read_quic(ec_proof *proof, enum ec_side side, const struct ec_segment *segment);
 /* Tries what can be tried. */
 enum ec_proof_state ec_proof_get_state(ec_proof *proof);
+/* The state if nothing more came: a direction whose handshake opened, with nothing behind it, is verified. */
+enum ec_proof_state ec_proof_get_end_state(const ec_proof *proof);

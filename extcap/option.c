@@ -285,8 +285,8 @@ const struct ec_option ec_option_table[] = {
          .value_name = "true|false",
          .default_text = "false",
          .display = "Verify secrets",
-         .tooltip = "Decrypt the first encrypted record of each direction with the secrets that were found, and count "
-                    "for how many handshakes that works; the capture file's statistics show it",
+         .tooltip = "Decrypt the first records of each direction with the secrets that were found, and count for how "
+                    "many handshakes that works; the capture file's statistics show it",
          .expect = "true or false",
          .set = ec_option_set_verify_extcap},
     [EC_OPTION_COUNT] = {.id = EC_OPTION_COUNT,

@@ -14,6 +14,7 @@
 
 enum {
     LONG_HEADER = 0x80,
+    FIXED_BIT = 0x40,
     NUMBER_LEN_MAX = 4, /* RFC 9000 17.1 */
     SAMPLE_LEN = 16,    /* RFC 9001 5.4.2 */
     TAG_LEN = 16,       /* RFC 9001 5.3 */
@@ -105,7 +106,6 @@ bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet
     const struct version *version;
     struct ec_quic_packet packet;
     uint64_t token_len = 0, rest = 0;
-    size_t unused_len;
     int type;
 
     if (!reader_take(&reader, 5, &head) || !(head[0] & LONG_HEADER))
@@ -115,7 +115,8 @@ bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet
     if (!version)
         return false;
     type = version->types[head[0] >> 4 & 3];
-    if (type == RETRY || !reader_id(&reader, &packet.id, &packet.id_len) || !reader_id(&reader, &unused, &unused_len))
+    if (type == RETRY || !reader_id(&reader, &packet.id, &packet.id_len) ||
+        !reader_id(&reader, &unused, &packet.source_len))
         return false;
     if (type == EC_QUIC_INITIAL && (!reader_varint(&reader, &token_len) || !reader_take(&reader, token_len, &unused)))
         return false;
@@ -128,6 +129,17 @@ bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet
     packet.len = (size_t)(reader.at - data);
     *ret_packet = packet;
     return true;
+}
+
+bool ec_quic_is_short(const uint8_t *data, size_t len)
+{
+    return len > 0 && !(data[0] & LONG_HEADER) && (data[0] & FIXED_BIT);
+}
+
+void ec_quic_short_describe(size_t len, uint32_t version, size_t id_len, struct ec_quic_packet *ret_packet)
+{
+    *ret_packet = (struct ec_quic_packet){
+        .type = EC_QUIC_1RTT, .version = version, .id_len = id_len, .number_at = 1 + id_len, .len = len};
 }
 
 enum { HASH_LEN = 32 }; /* SHA-256's */
@@ -211,7 +223,7 @@ static bool remove_protection(const struct ec_quic_keys *keys, const uint8_t *da
         return false;
     if (!get_mask(keys, data + packet->number_at + NUMBER_LEN_MAX, mask))
         return false;
-    ret_bare->first = data[0] ^ (mask[0] & 0x0f);
+    ret_bare->first = data[0] ^ (mask[0] & (data[0] & LONG_HEADER ? 0x0f : 0x1f)); /* RFC 9001 5.4.1 */
     ret_bare->number_len = (ret_bare->first & 3u) + 1;
     for (size_t i = 0; i < ret_bare->number_len; i++)
         ret_bare->number[i] = data[packet->number_at + i] ^ mask[1 + i];

@@ -20,20 +20,26 @@
 /* RFC 9000 14.1: a client's Initial packets come in datagrams of at least this size; bytes of UDP payload */
 #define EC_QUIC_INITIAL_MIN 1200
 
-enum ec_quic_type { EC_QUIC_INITIAL, EC_QUIC_0RTT, EC_QUIC_HANDSHAKE };
+enum ec_quic_type { EC_QUIC_INITIAL, EC_QUIC_0RTT, EC_QUIC_HANDSHAKE, EC_QUIC_1RTT };
 
-/* A long-header packet. */
+/* A packet; but for EC_QUIC_1RTT, one with a long header. */
 struct ec_quic_packet {
     enum ec_quic_type type;
     uint32_t version;
     const uint8_t *id; /* destination connection ID, within the packet */
     size_t id_len;     /* <= EC_QUIC_ID_LEN */
+    size_t source_len; /* of the source's connection ID; bytes, <= EC_QUIC_ID_LEN */
     size_t number_at;  /* of the packet number, from the packet's start; bytes */
     size_t len;        /* header and payload; what follows is the datagram's next packet */
 };
 /* Parses the packet at the start of `data`. False: no long header of a known version, cut, a Retry (which has no
  * length) or a Version Negotiation packet. */
 bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet *ret_packet);
+
+/* Whether what begins here is a packet with a short header, rather than padding behind others. */
+bool ec_quic_is_short(const uint8_t *data, size_t len);
+/* What a short header doesn't tell: the version is the connection's, the ID's length the receiver's choice. */
+void ec_quic_short_describe(size_t len, uint32_t version, size_t id_len, struct ec_quic_packet *ret_packet);
 
 enum ec_quic_cipher { EC_QUIC_AES128_GCM, EC_QUIC_AES256_GCM, EC_QUIC_CHACHA20, EC_QUIC_CIPHER_MAX };
 /* Under which a side sends packets of one kind. */
@@ -55,7 +61,7 @@ struct ec_quic_hello {
  * longer than any real one. */
 bool ec_quic_initial_read(const struct ec_quic_keys *keys, const uint8_t *data, const struct ec_quic_packet *packet,
                           struct ec_quic_hello *hello);
-/* Whether a Handshake packet, as parsed from `data`, is one of the first under this *_HANDSHAKE_TRAFFIC_SECRET. */
+/* Whether a Handshake or 1-RTT packet, as parsed from `data` or described, is one of the first under this secret. */
 enum ec_verify_result ec_quic_verify(const struct ec_secret *secret, const uint8_t *data,
                                      const struct ec_quic_packet *packet);
 /* Takes in the CRYPTO frames of a decrypted payload, as far as they are sound. */
