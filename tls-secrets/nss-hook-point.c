@@ -11,7 +11,7 @@
  * another at once is judged by that one.
  *
  * Seen to be right, by what live captures of them decrypted, in Debian's NSS 3.61, 3.87, 3.110 and 3.131 and in Firefox
- * ESR 153, which brings NSS 3.125; all on x86-64. In Debian's arm64 files of 3.87 the same functions are found.
+ * ESR 153, which brings NSS 3.125; all on x86-64. On arm64, in Debian's 3.87.
  */
 #include "nss-hook-point.h"
 
