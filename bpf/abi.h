@@ -338,7 +338,8 @@ struct ec_bpf_config {
     uint8_t types;         /* enum ec_types */
     uint8_t touched;       /* the map `touched` is kept */
     uint8_t attach_cookie; /* bpf_get_attach_cookie() is there */
-    uint8_t pad[3];
+    uint8_t heirs;         /* the map `heirs` is kept */
+    uint8_t pad[2];
 };
 _Static_assert(sizeof(struct ec_bpf_config) == 32, "abi");
 

@@ -7,6 +7,7 @@
 #include "kernel.bpf.h"
 
 #include <bpf/bpf_helpers.h>
+#include <stdbool.h>
 
 #ifndef EC_SHARED
 #define EC_SHARED extern
@@ -61,6 +62,15 @@ EC_SHARED struct {
     __type(value, uint8_t);
 } pids SEC(".maps");
 
+/* Without types of the kernel: tasks that were made by processes in `pids`, by address, until they are asked who they
+ * are. User space makes room if config.heirs. */
+EC_SHARED struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, uint64_t); /* struct task_struct * */
+    __type(value, uint8_t);
+} heirs SEC(".maps");
+
 EC_SHARED struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, EC_COUNT_MAX);
@@ -79,10 +89,23 @@ static __always_inline void counter_add(uint32_t counter, uint64_t n)
         __sync_fetch_and_add(value, n); /* a sleepable program may be preempted by its like */
 }
 
-/* Whether the pid and uid filters accept a process: EC_OWNER_MATCH or 0. */
+/* Whether the current process, which is not in `pids`, is to be; it then is. */
+static __always_inline bool heir_take(uint32_t tgid)
+{
+    uint64_t task = config.heirs ? bpf_get_current_task() : 0;
+    uint8_t one = 1;
+
+    if (!task || !bpf_map_lookup_elem(&heirs, &task))
+        return false;
+    bpf_map_delete_elem(&heirs, &task);
+    return !bpf_map_update_elem(&pids, &tgid, &one, BPF_ANY);
+}
+
+/* Whether the pid and uid filters accept a process: EC_OWNER_MATCH or 0. With config.heirs it must be the current one.
+ */
 static __always_inline uint32_t filter_match(uint32_t tgid, uint32_t uid)
 {
-    if (config.filter_pid && !bpf_map_lookup_elem(&pids, &tgid))
+    if (config.filter_pid && !bpf_map_lookup_elem(&pids, &tgid) && !heir_take(tgid))
         return 0;
     if (config.filter_uid && uid != config.uid)
         return 0;

@@ -33,9 +33,7 @@ static bool examine_capabilities(GPtrArray *findings)
     if (!*required && *optional)
         finding->cost = "deleted libraries and those in private folders are not hooked";
     if (*required || *optional)
-        finding->missing = g_strdup_printf("%s: run as root, or run \"sudo extcap/quickstart\" once and join the group "
-                                           "wireshark",
-                                           *required ? required : optional);
+        finding->missing = g_strdup_printf("%s: %s", *required ? required : optional, ec_privilege_get_remedy());
     return finding->works;
 }
 
@@ -48,8 +46,10 @@ static void examine_job(GPtrArray *findings, ec_features *features, enum ec_job 
     if (finding->works) {
         finding->uses = ec_way_infos[way].name;
         finding->cost = ec_way_infos[way].cost;
+    } else {
+        finding->missing = ec_job_describe_missing(features, job);
     }
-    if (way != best)
+    if (finding->works && way != best)
         finding->missing = ec_way_describe_missing(features, best);
 }
 

@@ -294,6 +294,16 @@ static bool probe_mapping_events(ec_features *features)
     return close_if_open((int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
+static bool probe_raw_tracepoint(ec_features *features)
+{
+    int program = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
+    int link = program < 0 ? -1 : bpf_raw_tracepoint_open("sched_process_fork", program);
+
+    (void)features;
+    close_if_open(program);
+    return close_if_open(link);
+}
+
 /* The commits: those that brought each to Linux. */
 const struct ec_feature_info ec_feature_infos[] = {
     [EC_FEATURE_BPF] = {"eBPF, allowed", NULL, /* needs CONFIG_BPF_SYSCALL */
@@ -323,14 +333,17 @@ const struct ec_feature_info ec_feature_infos[] = {
                             "CONFIG_CGROUPS=y and mount -t cgroup2 none /sys/fs/cgroup/unified"},
     [EC_FEATURE_UPROBE_MULTI] = {"uprobe links", "6.6" /* 89ae89f53d20 */, "Linux 6.6 or later"},
     [EC_FEATURE_UPROBE_PERF] = {"uprobe events", "4.17" /* 33ea4b24277b */,
-                                "CONFIG_UPROBE_EVENTS=y; on Linux 6.16 or later cap_sys_admin too"},
+                                "CONFIG_UPROBE_EVENTS=y; unless root, sysctl kernel.perf_event_paranoid=2 (Debian's is "
+                                "3), and on Linux 6.16 or later cap_sys_admin"},
     [EC_FEATURE_ATTACH_COOKIE] = {"cookies of uprobes", "5.15" /* 7adfc6c9b315 */, "Linux 5.15 or later"},
     [EC_FEATURE_SLEEPABLE_UPROBE] = {"uprobes that may sleep", "6.0" /* 8c7dcb84e3b7 */, "Linux 6.0 or later"},
     [EC_FEATURE_PIDFD_GETFD] = {"borrowing others' descriptors", "5.6" /* 8649c322f75c */,
                                 "Linux 5.6 or later; a seccomp profile may forbid pidfd_getfd()"},
     [EC_FEATURE_MAPPING_EVENTS] = {"perf events of new mappings", "3.16" /* 13d7a2410fa6 */,
-                                   "CONFIG_PERF_EVENTS=y; if root is refused, a seccomp profile forbids "
+                                   "CONFIG_PERF_EVENTS=y; unless root, sysctl kernel.perf_event_paranoid=2 (Debian's "
+                                   "is 3); if root is refused, a seccomp profile forbids "
                                    "perf_event_open()"},
+    [EC_FEATURE_RAW_TRACEPOINT] = {"raw tracepoints", "4.17" /* c4f6699dfcb8 */, "CONFIG_BPF_EVENTS=y"},
 };
 
 static bool (*const probes[])(ec_features *features) = {
@@ -354,6 +367,7 @@ static bool (*const probes[])(ec_features *features) = {
     [EC_FEATURE_SLEEPABLE_UPROBE] = probe_sleepable_uprobe,
     [EC_FEATURE_PIDFD_GETFD] = probe_pidfd_getfd,
     [EC_FEATURE_MAPPING_EVENTS] = probe_mapping_events,
+    [EC_FEATURE_RAW_TRACEPOINT] = probe_raw_tracepoint,
 };
 _Static_assert(G_N_ELEMENTS(ec_feature_infos) == EC_FEATURE_MAX && G_N_ELEMENTS(probes) == EC_FEATURE_MAX,
                "a row per feature");

@@ -339,7 +339,6 @@ static void on_forked(uint32_t pid, uint32_t parent, void *data)
     ec_hooks *hooks = data;
 
     ec_hooked_set_inherit(hooks->hooked, pid, parent);
-    ec_kernel_take_fork(hooks->kernel, pid, parent);
 }
 
 /* What it mapped before is gone. Its libraries come by on_mapped; a program with one inside is known at once. */
@@ -361,7 +360,6 @@ static void on_exited(uint32_t pid, void *data)
 {
     ec_hooks *hooks = data;
 
-    ec_kernel_take_exit(hooks->kernel, pid);
     ec_hooked_set_remove(hooks->hooked, pid);
     ec_hooked_set_remove(hooks->unhooked, pid);
     ec_target_list_remove_process(hooks->targets, pid);

@@ -72,7 +72,8 @@ static bool load(ec_kernel *kernel, GError **error)
     /* EACCES is the verifier's. */
     if (err == EPERM)
         return fail(error, EC_SESSION_ERROR_PRIVILEGE, err, "can't load the eBPF programs",
-                    "run as root, or give the program its capabilities with extcap/quickstart");
+                    "SELinux (ausearch -m avc), AppArmor (dmesg) or a seccomp profile forbids it; before Linux 5.11 "
+                    "\"ulimit -l unlimited\" may be needed");
     if (err == ENOMEM)
         return fail(error, EC_SESSION_ERROR_KERNEL, err, "can't load the eBPF programs", "use a smaller --mapsize");
     return fail(error, EC_SESSION_ERROR_KERNEL, err, "the kernel refuses the eBPF programs",
@@ -134,6 +135,8 @@ static bool has_way(const ec_kernel *kernel, enum ec_way way)
 
 /* Room for as many sockets as one machine is likely to use within a short time; others make room. */
 enum { TOUCHED_MAX = 65536 };
+/* Tasks that have not yet been asked who they are. */
+enum { HEIRS_MAX = 16384 };
 
 static void choose_settings(ec_kernel *kernel, const struct ec_kernel_config *config)
 {
@@ -146,9 +149,12 @@ static void choose_settings(ec_kernel *kernel, const struct ec_kernel_config *co
                       : has_way(kernel, EC_WAY_TYPES_FILE) ? EC_TYPES_FILE
                                                            : EC_TYPES_NONE;
     settings->touched = has_way(kernel, EC_WAY_OWNERS_KPROBES);
+    settings->heirs = has_way(kernel, EC_WAY_PROCESSES_TASKS) && config->bpf.follow_forks;
     settings->attach_cookie = !has_way(kernel, EC_WAY_UPROBES_COPIES);
     for (size_t i = 0; config->bpf.plaintext != EC_PLAINTEXT_NONE && i < G_N_ELEMENTS(plaintext); i++)
         bpf_map__set_max_entries(plaintext[i], PLAINTEXT_ENTRIES);
+    if (settings->heirs)
+        bpf_map__set_max_entries(kernel->skeleton->maps.heirs, HEIRS_MAX);
     if (settings->touched)
         bpf_map__set_max_entries(kernel->skeleton->maps.touched, TOUCHED_MAX);
     bpf_map__set_max_entries(kernel->skeleton->maps.near, (uint32_t)config->near_size);
@@ -183,9 +189,9 @@ static bool choose_ways(ec_kernel *kernel, const struct ec_kernel_config *config
         kernel->ways[job] = ec_way_choose(config->features, job);
         if (kernel->ways[job] != EC_WAY_MAX)
             continue;
-        g_autofree char *missing = ec_way_describe_missing(config->features, ec_job_get_best_way(job));
+        g_autofree char *missing = ec_job_describe_missing(config->features, job);
 
-        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL, "this kernel has no way for %s; missing %s",
+        g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_KERNEL, "not supported on this kernel: %s; missing %s",
                     ec_job_get_name(job), missing);
         return false;
     }
@@ -317,7 +323,9 @@ static bool attach_tracing_programs(ec_kernel *kernel, const char *prefix, GErro
 
     bpf_object__for_each_program(program, kernel->skeleton->obj)
     {
-        if (bpf_program__autoload(program) && bpf_program__type(program) == BPF_PROG_TYPE_TRACING &&
+        const enum bpf_prog_type type = bpf_program__type(program);
+
+        if (bpf_program__autoload(program) && (type == BPF_PROG_TYPE_TRACING || type == BPF_PROG_TYPE_RAW_TRACEPOINT) &&
             bpf_program__expected_attach_type(program) != BPF_TRACE_ITER &&
             g_str_has_prefix(bpf_program__name(program), prefix) && !attach_tracing(kernel, program, error))
             return false;
@@ -349,23 +357,6 @@ bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error)
         ec_log_debug("%u sockets from before",
                      ec_seed_sockets(bpf_map__fd(kernel->skeleton->maps.sockets), accepts_process, kernel));
     return true;
-}
-
-void ec_kernel_take_fork(ec_kernel *kernel, uint32_t pid, uint32_t parent)
-{
-    struct bpf_map *pids = kernel->skeleton->maps.pids;
-    uint8_t one;
-
-    if (!has_way(kernel, EC_WAY_PROCESSES_EVENTS) || pid == parent || !kernel->skeleton->rodata->config.follow_forks)
-        return;
-    if (bpf_map__lookup_elem(pids, &parent, sizeof(parent), &one, sizeof(one), 0) == 0)
-        bpf_map__update_elem(pids, &pid, sizeof(pid), &one, sizeof(one), BPF_ANY);
-}
-
-void ec_kernel_take_exit(ec_kernel *kernel, uint32_t pid)
-{
-    if (has_way(kernel, EC_WAY_PROCESSES_EVENTS))
-        bpf_map__delete_elem(kernel->skeleton->maps.pids, &pid, sizeof(pid), 0);
 }
 
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error)

@@ -38,9 +38,6 @@ bool ec_kernel_attach_processes(ec_kernel *kernel, GError **error);
 bool ec_kernel_attach_owners(ec_kernel *kernel, GError **error);
 /* Attaches what sees the sockets that plaintext runs over. Only if config.bpf.plaintext says so. */
 bool ec_kernel_attach_plaintext(ec_kernel *kernel, GError **error);
-/* What the kernel's programs do themselves where they can: a child joins the pid filter, the dead leave it. */
-void ec_kernel_take_fork(ec_kernel *kernel, uint32_t pid, uint32_t parent);
-void ec_kernel_take_exit(ec_kernel *kernel, uint32_t pid);
 /* `linktype`: enum ec_linktype. */
 bool ec_kernel_attach_interface(ec_kernel *kernel, int ifindex, int linktype, bool loopback, GError **error);
 /* The interface has gone, or is no longer wanted. */

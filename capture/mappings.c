@@ -67,7 +67,10 @@ static bool fail(int cause, GError **error)
 {
     if (cause == EACCES || cause == EPERM)
         g_set_error(error, EC_MAPPINGS_ERROR, EC_MAPPINGS_ERROR_PRIVILEGE,
-                    "new mappings can't be watched (%s): run with cap_perfmon", g_strerror(cause));
+                    "new mappings can't be watched (%s): run with cap_perfmon and sysctl kernel.perf_event_paranoid=2, "
+                    "in a container with a seccomp profile "
+                    "that allows perf_event_open()",
+                    g_strerror(cause));
     else
         g_set_error(error, EC_MAPPINGS_ERROR, EC_MAPPINGS_ERROR_SYSTEM,
                     "new mappings can't be watched (%s): the kernel needs CONFIG_PERF_EVENTS", g_strerror(cause));

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static const struct {
     cap_value_t value;
@@ -34,15 +35,29 @@ static bool has(cap_t caps, cap_value_t value, cap_flag_t flag)
     return cap_get_flag(caps, value, flag, &set) == 0 && set == CAP_SET;
 }
 
+/* Before a kernel has a capability of its own for something, that takes cap_sys_admin (cap_bpf and cap_perfmon: Linux
+ * 5.8; cap_checkpoint_restore: 5.9). */
+static bool may(cap_t caps, cap_value_t value)
+{
+    return has(caps, CAP_IS_SUPPORTED(value) ? value : CAP_SYS_ADMIN, CAP_EFFECTIVE);
+}
+
 char *ec_privilege_get_missing(bool required)
 {
     g_autoptr(ec_cap) caps = cap_get_proc();
     GString *missing = g_string_new(NULL);
 
     for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
-        if (kept[i].required == required && !(caps && has(caps, kept[i].value, CAP_EFFECTIVE)))
+        if (kept[i].required == required && !(caps && may(caps, kept[i].value)))
             g_string_append_printf(missing, "%s%s", missing->len ? "," : "", kept[i].name);
     return g_string_free(missing, FALSE);
+}
+
+const char *ec_privilege_get_remedy(void)
+{
+    if (geteuid() == 0)
+        return "root has them outside a container; in one, start it with --privileged, or with --cap-add for each";
+    return "run it as root, or run \"sudo extcap/quickstart\" once and join the group wireshark";
 }
 
 bool ec_privilege_check(GError **error)
@@ -51,11 +66,8 @@ bool ec_privilege_check(GError **error)
 
     if (!*missing)
         return true;
-    g_set_error(
-        error, EC_SESSION_ERROR, EC_SESSION_ERROR_PRIVILEGE,
-        "no permission to capture (%s missing): run it as root, or run \"sudo extcap/quickstart\" once and join the "
-        "group wireshark",
-        missing);
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_PRIVILEGE, "no permission to capture (%s missing): %s",
+                missing, ec_privilege_get_remedy());
     return false;
 }
 

@@ -9,6 +9,8 @@ bool ec_privilege_check(GError **error);
 /* The names of the capabilities, joined by commas, that a capture needs, or that it can do without at a cost, and that
  * this process lacks; "" if it has them. Free with g_free(). */
 char *ec_privilege_get_missing(bool required);
+/* How this user gets what is missing. */
+const char *ec_privilege_get_remedy(void);
 /* Drops every capability that attaching to later processes and interfaces doesn't need, for good
  * (no_new_privs), and verifies it. */
 bool ec_privilege_drop(GError **error);

@@ -105,6 +105,8 @@ static const struct {
     {EC_WAY_OLD_SOCKETS_ITERATOR, "ec_owner_seed", NULL},
     {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_exit", NULL},
     {EC_WAY_PROCESSES_TRACEPOINTS, "ec_process_fork", NULL},
+    {EC_WAY_PROCESSES_TASKS, "ec_process_task_fork", NULL},
+    {EC_WAY_PROCESSES_TASKS, "ec_process_task_exit", NULL},
     {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exec", NULL},
     {EC_WAY_PROCESSES_TRACEPOINTS, "ec_shell_exit", NULL},
     {EC_WAY_PLAINTEXT_TRACEPOINTS, "ec_plaintext_send", NULL},
@@ -134,8 +136,10 @@ static void choose_optional(struct bpf_object *object, const enum ec_way *ways, 
         if (ec_ways_have(ways, optional[i].way) &&
             (!optional[i].function || ec_features_has_function(config->features, optional[i].function)))
             set_optional(object, optional[i].program, true);
-    if (!config->bpf.follow_forks)
-        drop_optional(object, "ec_process_fork");
+    if (!config->bpf.follow_forks) {
+        set_optional(object, "ec_process_fork", false);
+        set_optional(object, "ec_process_task_fork", false);
+    }
     if (config->bpf.plaintext == EC_PLAINTEXT_NONE)
         drop_optional(object, "ec_plaintext_");
     if (!(config->modules & SHELL_MODULES))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "way.h"
 
+#include <string.h>
+
 #define BIT(name) EC_FEATURE_BIT(name)
 #define TRACED_SOCKETS (BIT(BTF) | BIT(READ_KERNEL) | BIT(SOCKET_STORAGE))
 
@@ -38,8 +40,9 @@ const struct ec_way_info ec_way_infos[] = {
     [EC_WAY_OLD_SOCKETS_LATER] = {EC_JOB_OLD_SOCKETS, "at their next send or receive", BIT(BPF),
                                   "their packets lack their process until then"},
     [EC_WAY_PROCESSES_TRACEPOINTS] = {EC_JOB_PROCESSES, "tracepoints", BIT(BPF) | BIT(BTF) | BIT(READ_KERNEL), NULL},
-    [EC_WAY_PROCESSES_EVENTS] = {EC_JOB_PROCESSES, "perf events", BIT(MAPPING_EVENTS),
-                                 "the first moments of a child of a filtered process may be missed"},
+    [EC_WAY_PROCESSES_TASKS] = {EC_JOB_PROCESSES, "raw tracepoints, tasks by their addresses",
+                                BIT(BPF) | BIT(RAW_TRACEPOINT),
+                                "a process whose first thread ends before its others is lost to --pid"},
     [EC_WAY_PROCESSES_START] = {EC_JOB_PROCESSES, "not at all", 0, "children of a filtered process are missed"},
     [EC_WAY_EVENTS_RING_BUFFER] = {EC_JOB_EVENTS, "ring buffers", BIT(BPF) | BIT(RING_BUFFER), NULL},
     [EC_WAY_UPROBES_LINKS] = {EC_JOB_UPROBES, "uprobe links", BIT(BPF) | BIT(UPROBE_MULTI), NULL},
@@ -126,5 +129,18 @@ char *ec_way_describe_missing(ec_features *features, enum ec_way way)
         if (missing & 1u << feature)
             g_string_append_printf(text, "%s%s: %s", text->len ? "; " : "", ec_feature_infos[feature].name,
                                    ec_feature_infos[feature].remedy);
+    return g_string_free(text, FALSE);
+}
+
+char *ec_job_describe_missing(ec_features *features, enum ec_job job)
+{
+    GString *text = g_string_new(NULL);
+
+    for (enum ec_way way = ec_job_get_best_way(job); way < EC_WAY_MAX && ec_way_infos[way].job == job; way++) {
+        g_autofree char *missing = ec_way_describe_missing(features, way);
+
+        if (!strstr(text->str, missing))
+            g_string_append_printf(text, "%s%s", text->len ? "; or " : "", missing);
+    }
     return g_string_free(text, FALSE);
 }

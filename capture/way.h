@@ -40,7 +40,7 @@ enum ec_way {
     EC_WAY_OLD_SOCKETS_BORROW,
     EC_WAY_OLD_SOCKETS_LATER,
     EC_WAY_PROCESSES_TRACEPOINTS,
-    EC_WAY_PROCESSES_EVENTS,
+    EC_WAY_PROCESSES_TASKS,
     EC_WAY_PROCESSES_START,
     EC_WAY_EVENTS_RING_BUFFER,
     EC_WAY_UPROBES_LINKS,
@@ -74,3 +74,5 @@ bool ec_ways_have(const enum ec_way *ways, enum ec_way way);
 uint32_t ec_way_get_missing(ec_features *features, enum ec_way way);
 /* What is missing and how to get it, for a reader; "" if nothing is. Free with g_free(). */
 char *ec_way_describe_missing(ec_features *features, enum ec_way way);
+/* Of a job that none of them does: what each of its ways lacks. Free with g_free(). */
+char *ec_job_describe_missing(ec_features *features, enum ec_job job);

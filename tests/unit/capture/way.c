@@ -54,7 +54,7 @@ static void choose_without_btf_reads_no_structure(void **state)
     (void)state;
     assert_int_equal(ec_way_choose(features, EC_JOB_TYPES), EC_WAY_TYPES_NONE);
     assert_int_equal(ec_way_choose(features, EC_JOB_OWNERS), EC_WAY_OWNERS_KPROBES);
-    assert_int_equal(ec_way_choose(features, EC_JOB_PROCESSES), EC_WAY_PROCESSES_EVENTS);
+    assert_int_equal(ec_way_choose(features, EC_JOB_PROCESSES), EC_WAY_PROCESSES_TASKS);
 }
 
 static void choose_without_any_way_tells_so(void **state)
@@ -63,6 +63,19 @@ static void choose_without_any_way_tells_so(void **state)
 
     (void)state;
     assert_int_equal(ec_way_choose(features, EC_JOB_EVENTS), EC_WAY_MAX);
+}
+
+static void describe_missing_of_a_job_names_every_way(void **state)
+{
+    g_autoptr(ec_features) features = ec_features_new_fixed(ALL & ~(BIT(TCX) | BIT(CLSACT)));
+    g_autoptr(ec_features) none = ec_features_new_fixed(0);
+    g_autofree char *text = ec_job_describe_missing(features, EC_JOB_PACKETS);
+    g_autofree char *bpf = ec_job_describe_missing(none, EC_JOB_PACKETS);
+
+    (void)state;
+    assert_non_null(strstr(text, "TCX links: Linux 6.6 or later; or tc filters (clsact): "));
+    assert_true(g_str_has_prefix(bpf, "eBPF, allowed: "));
+    assert_null(strstr(bpf, "; or "));
 }
 
 static void get_missing_without_bpf_is_bpf_alone(void **state)
@@ -88,6 +101,7 @@ int main(void)
         cmocka_unit_test(choose_with_all_features_takes_the_best),
         cmocka_unit_test(choose_without_tcx_takes_clsact),
         cmocka_unit_test(choose_without_any_way_tells_so),
+        cmocka_unit_test(describe_missing_of_a_job_names_every_way),
         cmocka_unit_test(get_missing_without_bpf_is_bpf_alone),
         cmocka_unit_test(choose_on_linux_5_10_takes_the_fallbacks),
         cmocka_unit_test(choose_without_btf_reads_no_structure),
