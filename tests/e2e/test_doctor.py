@@ -41,7 +41,7 @@ class Doctor(lab.Lab):
         self.assertRegex(run.stdout, r"packets +NO WAY\n +missing: eBPF, allowed: .*seccomp")
         capture = self.ns.run(lab.PYTHON, "-c", REFUSE_BPF, lab.BINARY, "tls", "-w", self.path("x.pcapng"), check=False)
         self.assertEqual(capture.returncode, 1)
-        self.assertRegex(capture.stderr, r"^ecapture: this kernel has no way for packets; missing eBPF, allowed: .*\n$")
+        self.assertRegex(capture.stderr, r"^ecapture: not supported on this kernel: packets; missing eBPF, allowed: .*\n$")
 
 
 # Runs its arguments under a filter that answers EPERM to bpf(2): number 321 on x86-64, 280 on aarch64.
