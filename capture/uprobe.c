@@ -102,11 +102,9 @@ int ec_uprobe_attach_event(int program, const char *path, const struct ec_probe 
     return link;
 }
 
-/* False: the program doesn't ask for its cookie. */
-static bool put_cookie(struct bpf_insn *insns, size_t n, uint64_t cookie)
+/* Nowhere, if the program doesn't ask for its cookie. */
+static void put_cookie(struct bpf_insn *insns, size_t n, uint64_t cookie)
 {
-    bool put = false;
-
     for (size_t i = 0; i + 1 < n; i++) {
         if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW) || insns[i].src_reg != 0)
             continue;
@@ -114,10 +112,8 @@ static bool put_cookie(struct bpf_insn *insns, size_t n, uint64_t cookie)
             (uint32_t)insns[i + 1].imm == (uint32_t)(EC_COOKIE_MAGIC >> 32)) {
             insns[i].imm = (int32_t)(uint32_t)cookie;
             insns[i + 1].imm = (int32_t)(uint32_t)(cookie >> 32);
-            put = true;
         }
     }
-    return put;
 }
 
 int ec_uprobe_attach_copy(const struct bpf_program *program, const char *path, const struct ec_probe *probe)
@@ -126,10 +122,7 @@ int ec_uprobe_attach_copy(const struct bpf_program *program, const char *path, c
     g_autofree struct bpf_insn *insns = g_memdup2(bpf_program__insns(program), n * sizeof(*insns));
     int copy, event, err;
 
-    if (!put_cookie(insns, n, probe->cookie)) {
-        errno = EINVAL;
-        return -1;
-    }
+    put_cookie(insns, n, probe->cookie);
     copy = bpf_prog_load(BPF_PROG_TYPE_KPROBE, bpf_program__name(program), "GPL", insns, n, NULL);
     if (copy < 0)
         return -1;
