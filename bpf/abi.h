@@ -149,6 +149,7 @@ enum ec_statement_part {
     EC_STATEMENT_ERROR, /* has failed; value: the error's number, 0 if it has none; data: its text, of PostgreSQL the
                            fields of an ErrorResponse */
     EC_STATEMENT_READY, /* the server waits for the next one */
+    EC_STATEMENT_BIND,  /* data: a piece of PostgreSQL's Bind message, behind its length; value: its offset; total */
     EC_STATEMENT_DONE,  /* instead of ROWS, ERROR and READY: data: an ec_statement_result, then user NUL database NUL
                            error NUL; value: when it began, ns, CLOCK_BOOTTIME */
 };
@@ -159,7 +160,7 @@ enum ec_statement_last {
     EC_STATEMENT_CUT,   /* it goes on, but no more of it is read */
 };
 
-/* Bytes of a text that are read, and of an error's. */
+/* Bytes of a text or a Bind message that are read, and of an error's. */
 #define EC_STATEMENT_PIECE_FIRST 512
 #define EC_STATEMENT_PIECE 16384
 #define EC_STATEMENT_PIECES 64 /* after the first */
@@ -168,7 +169,7 @@ enum ec_statement_last {
 
 struct ec_statement_result {
     uint64_t connection; /* the server's number of it */
-    uint64_t rows;       /* affected, if has_rows */
+    uint64_t rows;       /* affected or sent, if has_rows */
     uint32_t has_rows;
     uint32_t error; /* its number, 0: none */
 };
@@ -183,6 +184,7 @@ struct ec_mysqld_layout {
     uint32_t user_pointer, user;    /* char * */
     uint32_t status_pointer, error; /* u32 */
     uint32_t message;               /* char[], at status_pointer's */
+    uint32_t rows_sent;             /* u64 */
 };
 #define EC_LAYOUT_UNKNOWN UINT32_MAX /* of `query` never */
 #define EC_LAYOUTS_MAX 64
@@ -191,12 +193,12 @@ struct ec_statement_event {
     struct ec_record record;
     uint32_t uid;
     uint8_t part; /* enum ec_statement_part */
-    uint8_t last; /* of TEXT: enum ec_statement_last */
+    uint8_t last; /* of TEXT and BIND: enum ec_statement_last */
     uint8_t pad[2];
     uint64_t connection; /* 0: the process is the connection */
     uint64_t value;
-    uint32_t len; /* bytes in data[] */
-    uint32_t pad2;
+    uint32_t len;   /* bytes in data[] */
+    uint32_t total; /* of BIND: bytes of the whole message */
     char comm[EC_COMM_LEN];
     uint8_t data[];
 };

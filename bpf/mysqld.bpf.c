@@ -33,7 +33,8 @@ struct {
 
 struct lex_string {
     const char *text;
-    uint64_t len;
+    uint32_t len; /* of size_t the part that is ever used: max_allowed_packet is a gibibyte at most */
+    uint32_t len_high;
 };
 
 /* dispatch_command(enum_server_command command, THD *thd, char *packet, uint packet_length, …) */
@@ -65,33 +66,6 @@ int ec_mysqld_ok(struct pt_regs *ctx)
     running->rows = PT_REGS_PARM2(ctx);
     running->has_rows = 1;
     return 0;
-}
-
-static __always_inline void put_piece(const char *text, uint32_t limit, uint64_t len, uint64_t offset, bool final)
-{
-    struct ec_statement_event *event =
-        statement_begin(EC_STATEMENT_TEXT, limit, (uint32_t)bpf_get_current_pid_tgid(), offset);
-    uint32_t n = len < limit ? (uint32_t)len : limit;
-
-    if (!event)
-        return;
-    event->last = len <= limit ? EC_STATEMENT_WHOLE : final ? EC_STATEMENT_CUT : EC_STATEMENT_MORE;
-    asm volatile("" : "+r"(n));
-    if (n > limit || (n && bpf_probe_read_user(event->data, n, text)))
-        statement_end(event, -1);
-    else
-        statement_end(event, n);
-}
-
-static __always_inline void put_text(const struct lex_string *query)
-{
-    uint64_t offset = EC_STATEMENT_PIECE_FIRST;
-
-    put_piece(query->text, EC_STATEMENT_PIECE_FIRST, query->len, 0, false);
-    for (int i = 0; i < EC_STATEMENT_PIECES && offset < query->len; i++) {
-        put_piece(query->text + offset, EC_STATEMENT_PIECE, query->len - offset, offset, i == EC_STATEMENT_PIECES - 1);
-        offset += EC_STATEMENT_PIECE;
-    }
 }
 
 /* Bytes of a text with its NUL, read to `to`; an empty one where there is none. */
@@ -139,10 +113,13 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
     result = (void *)event->data;
     read_member(&database, sizeof(database), thd, layout->database);
     result->rows = running->rows;
-    result->has_rows = running->has_rows;
+    result->has_rows = running->has_rows || layout->rows_sent != EC_LAYOUT_UNKNOWN;
     result->connection = result->error = 0;
     read_member(&result->connection, sizeof(result->connection), thd, layout->connection);
     read_member(&result->error, sizeof(result->error), status, layout->error);
+    /* What sends rows affects none. */
+    if (!running->has_rows)
+        read_member(&result->rows, sizeof(result->rows), thd, layout->rows_sent);
     at += read_name((char *)event->data + at, NAME, user);
     if (at <= sizeof(*result) + NAME)
         at += read_name((char *)event->data + at, NAME, database.text);
@@ -169,7 +146,7 @@ int ec_mysqld_end(struct pt_regs *ctx)
     if (bpf_probe_read_user(&query, sizeof(query), thd + layout->query)) {
         counter_add(EC_DROP_MESSAGE_FAULT, 1);
     } else if (query.text && query.len) {
-        put_text(&query);
+        statement_put_bytes(EC_STATEMENT_TEXT, (uint32_t)key, query.text, &query.len);
         put_result(thd, layout, running);
     }
     running->start = bpf_ktime_get_boot_ns();

@@ -8,15 +8,51 @@
 #include "statement.bpf.h"
 
 struct string_info {
-    const uint8_t *data;
-    int len, maxlen;
-    int cursor; /* of a message that is being made: its type (pq_beginmessage, libpq/pqformat.c) */
+    const char *data;
+    uint32_t len, maxlen;
+    uint32_t cursor; /* what has been read of it; of a message that is being made: its type (libpq/pqformat.c) */
 };
 
 struct query_completion {
     int tag;
     uint64_t n_processed;
 };
+
+/* Where a backend has its client's latest message. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, uint32_t); /* process */
+    __type(value, uint64_t);
+} postgres_messages SEC(".maps");
+
+/* pq_getmessage(StringInfo s, int maxlen): the backend is about to read a message. */
+SEC("uprobe")
+int ec_postgres_receive(struct pt_regs *ctx)
+{
+    uint32_t pid = bpf_get_current_pid_tgid() >> 32;
+    uint64_t message = PT_REGS_PARM1(ctx);
+
+    if (statement_is_wanted() && bpf_map_update_elem(&postgres_messages, &pid, &message, BPF_ANY))
+        counter_add(EC_DROP_MESSAGE_RING_FULL, 1);
+    return 0;
+}
+
+/* The message that the text belongs to, if it is a Bind: of the others everything has been read when the text is
+ * reported, of a Bind the two names at its beginning alone (exec_bind_message, tcop/postgres.c). */
+static __always_inline void put_bind(void)
+{
+    uint32_t pid = bpf_get_current_pid_tgid() >> 32;
+    const uint64_t *at = bpf_map_lookup_elem(&postgres_messages, &pid);
+    struct string_info message = {};
+
+    if (!at)
+        return;
+    if (bpf_probe_read_user(&message, sizeof(message), (const void *)*at))
+        counter_add(EC_DROP_MESSAGE_FAULT, 1);
+    else if (message.cursor > 0 && message.cursor < message.len)
+        statement_put_bytes(EC_STATEMENT_BIND, 0, message.data, &message.len);
+}
 
 /* pgstat_report_activity(BackendState state, const char *cmd_str): RUNNING with the text at a simple query, Parse, Bind
  * and Execute, whether or not track_activities is on. The cookie is RUNNING's value. */
@@ -25,8 +61,10 @@ int ec_postgres_activity(struct pt_regs *ctx)
 {
     const char *text = (const char *)PT_REGS_PARM2(ctx);
 
-    if ((uint32_t)PT_REGS_PARM1(ctx) == (uint32_t)attach_cookie(ctx) && text && statement_is_wanted())
-        statement_put_text(text, 0);
+    if ((uint32_t)PT_REGS_PARM1(ctx) != (uint32_t)attach_cookie(ctx) || !text || !statement_is_wanted())
+        return 0;
+    statement_put_text(text, 0);
+    put_bind();
     return 0;
 }
 

@@ -32,7 +32,7 @@ static __always_inline struct ec_statement_event *statement_begin(uint8_t part, 
     event->pad[0] = event->pad[1] = 0;
     event->connection = connection;
     event->value = value;
-    event->pad2 = 0;
+    event->total = 0;
     process_name_read(event->comm);
     return event;
 }
@@ -82,5 +82,38 @@ static __always_inline void statement_put_text(const char *text, uint64_t connec
     for (int i = 0; i < EC_STATEMENT_PIECES && len > 0; i++) {
         len = statement_put_piece(text + offset, EC_STATEMENT_PIECE, connection, offset, i == EC_STATEMENT_PIECES - 1);
         offset += len;
+    }
+}
+
+/* A piece of at most `limit` bytes, a constant, of the `len` that are left. */
+static __always_inline void statement_put_bytes_piece(uint8_t part, uint32_t limit, uint64_t connection,
+                                                      const char *bytes, uint32_t len, uint32_t offset, bool final)
+{
+    struct ec_statement_event *event = statement_begin(part, limit, connection, offset);
+    uint32_t n = len < limit ? len : limit;
+
+    if (!event)
+        return;
+    event->total = offset + len;
+    event->last = len <= limit ? EC_STATEMENT_WHOLE : final ? EC_STATEMENT_CUT : EC_STATEMENT_MORE;
+    asm volatile("" : "+r"(n));
+    if (n > limit || (n && bpf_probe_read_user(event->data, n, bytes)))
+        statement_end(event, -1);
+    else
+        statement_end(event, n);
+}
+
+/* Bytes whose number is known. It is read anew for each piece out of memory that a helper has filled: what the verifier
+ * learns of a register at one piece, it would follow through all that come after. */
+static __always_inline void statement_put_bytes(uint8_t part, uint64_t connection, const char *bytes,
+                                                const volatile uint32_t *len)
+{
+    uint32_t offset = EC_STATEMENT_PIECE_FIRST;
+
+    statement_put_bytes_piece(part, EC_STATEMENT_PIECE_FIRST, connection, bytes, *len, 0, false);
+    for (int i = 0; i < EC_STATEMENT_PIECES && offset < *len; i++) {
+        statement_put_bytes_piece(part, EC_STATEMENT_PIECE, connection, bytes + offset, *len - offset, offset,
+                                  i == EC_STATEMENT_PIECES - 1);
+        offset += EC_STATEMENT_PIECE;
     }
 }

@@ -53,6 +53,15 @@ static void layout_read_member(const ec_elf_image *image, ec_code *code, const s
     *layout_at(layout, member->offset) = accessor.offset;
 }
 
+/* THD::set_sent_row_count(ulonglong) */
+static void layout_read_rows(const ec_elf_image *image, ec_code *code, struct ec_mysqld_layout *layout)
+{
+    uint64_t function;
+
+    if (ec_symbol_find(image, "_ZN3THD18set_sent_row_countEy", &function))
+        ec_setter_find(code, function, &layout->rows_sent);
+}
+
 static bool layout_read(const ec_elf_image *image, struct ec_mysqld_layout *layout, GError **error)
 {
     g_autoptr(ec_code) code = ec_code_new(image);
@@ -60,6 +69,8 @@ static bool layout_read(const ec_elf_image *image, struct ec_mysqld_layout *layo
     memset(layout, 0xff, sizeof(*layout));
     for (size_t i = 0; code && i < G_N_ELEMENTS(members); i++)
         layout_read_member(image, code, &members[i], layout);
+    if (code)
+        layout_read_rows(image, code, layout);
     if (layout->query != EC_LAYOUT_UNKNOWN)
         return true;
     g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,

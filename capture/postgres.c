@@ -83,6 +83,7 @@ bool ec_postgres_find(int fd, struct ec_probe_plan *ret_plan, GError **error)
     const struct ec_symbol_probe symbols[] = {
         {"pgstat_report_activity", EC_UPROBE_POSTGRES_ACTIVITY, false, 2,
          major < 18 ? RUNNING_UP_TO_17 : RUNNING_FROM_18},
+        {"pq_getmessage", EC_UPROBE_POSTGRES_RECEIVE, false, 1, 0},
         {"EndCommand", EC_UPROBE_POSTGRES_END_COMMAND, false, 1, 0},
         {"pq_endmessage", EC_UPROBE_POSTGRES_MESSAGE, false, 1, 0},
         {"InitPostgres", EC_UPROBE_POSTGRES_LOGIN, false, 3, 0},

@@ -17,6 +17,7 @@ enum ec_uprobe {
     EC_UPROBE_MYSQLD_OK,
     EC_UPROBE_MYSQLD_END,        /* cookie: the layout's number, which attaching gives it */
     EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
+    EC_UPROBE_POSTGRES_RECEIVE,
     EC_UPROBE_POSTGRES_END_COMMAND,
     EC_UPROBE_POSTGRES_MESSAGE,
     EC_UPROBE_POSTGRES_LOGIN,

@@ -105,6 +105,14 @@ struct ec_sink_command {
     const char *tty; /* "/dev/pts/3", NULL: none */
 };
 
+/* What was given for a statement's placeholder: $1, $2 … */
+struct ec_sink_parameter {
+    bool binary;         /* in the binary form of its type, which isn't known here; else text */
+    const uint8_t *data; /* NULL: SQL's NULL */
+    uint32_t len;
+    uint32_t full_len; /* above len: data is cut */
+};
+
 enum ec_sql { EC_SQL_MYSQL, EC_SQL_POSTGRES };
 
 /* A statement that a database server has run. */
@@ -120,6 +128,9 @@ struct ec_sink_statement {
     const char *text;     /* any bytes, not NUL-terminated */
     size_t len;
     uint64_t full_len; /* above len: text is cut */
+    const struct ec_sink_parameter *parameters;
+    unsigned n_parameters;
+    unsigned full_n_parameters; /* above n_parameters: the last ones are missing */
     bool has_rows;
     uint64_t rows; /* sent or affected */
     bool has_error;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "statement.h"
 
+#include "bind.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +24,9 @@ struct connection {
     uint64_t started, next_started;
     bool has_text;
     bool cut, next_cut; /* it goes on */
+    GByteArray *bind;   /* the Bind message of the statement, as much as was read; empty: none */
+    uint32_t bind_total;
+    bool bind_doubtful; /* of several portals with this text, it isn't known which is executed */
     enum ec_sql sql;
     bool has_rows, has_error;
     uint64_t rows;
@@ -56,6 +61,7 @@ static void connection_free(gpointer data)
     g_free(connection->error_text);
     g_string_free(connection->text, TRUE);
     g_string_free(connection->next, TRUE);
+    g_byte_array_unref(connection->bind);
     g_free(connection);
 }
 
@@ -128,6 +134,7 @@ static struct connection *connection_get(struct statements *statements, const st
     connection->key = key;
     connection->text = g_string_new(NULL);
     connection->next = g_string_new(NULL);
+    connection->bind = g_byte_array_new();
     g_hash_table_insert(statements->connections, &connection->key, connection);
     connection->sql = EC_SQL_POSTGRES;
     if (event->connection == 0 && event->part != EC_STATEMENT_LOGIN)
@@ -138,6 +145,8 @@ static struct connection *connection_get(struct statements *statements, const st
 static void connection_forget_statement(struct connection *connection)
 {
     connection->has_text = connection->has_rows = connection->has_error = connection->cut = false;
+    connection->bind_doubtful = false;
+    g_byte_array_set_size(connection->bind, 0);
     connection->rows = 0;
     connection->error = 0;
     g_clear_pointer(&connection->error_text, g_free);
@@ -147,6 +156,8 @@ static void connection_forget_statement(struct connection *connection)
 static void hand_out(const struct statements *statements, struct connection *connection,
                      const struct ec_statement_event *event)
 {
+    g_autoptr(GArray) parameters = g_array_new(FALSE, FALSE, sizeof(struct ec_sink_parameter));
+    unsigned n_parameters = 0;
     struct ec_owner owner = {.pid = event->record.pid,
                              .tid = event->record.tid,
                              .uid = event->uid,
@@ -170,6 +181,11 @@ static void hand_out(const struct statements *statements, struct connection *con
         .error_text = connection->error_text,
     };
 
+    if (connection->bind->len > 0 && !connection->bind_doubtful)
+        ec_bind_parse(connection->bind->data, connection->bind->len, connection->bind_total, parameters, &n_parameters);
+    statement.parameters = (const struct ec_sink_parameter *)(void *)parameters->data;
+    statement.n_parameters = parameters->len;
+    statement.full_n_parameters = n_parameters;
     memcpy(owner.comm, event->comm, sizeof(owner.comm));
     statements->output->statement(&statement, statements->output->data);
     connection_forget_statement(connection);
@@ -231,6 +247,25 @@ static void take_text(const struct statements *statements, struct connection *co
     connection->next_cut = event->last == EC_STATEMENT_CUT;
     if (event->last != EC_STATEMENT_MORE)
         finish_text(connection);
+}
+
+/* The text, which is reported before it, tells which statement it is of. */
+static void take_bind(struct connection *connection, const struct ec_statement_event *event)
+{
+    const GByteArray *bind = connection->bind;
+
+    if (!connection->has_text || event->total - event->len < event->value || event->total < event->len)
+        return;
+    if (event->value == 0) {
+        /* One portal takes the place of another of its name; else both may be executed. */
+        if (bind->len > 0 && event->len > 0 &&
+            strncmp((const char *)bind->data, (const char *)event->data, MIN(bind->len, event->len)) != 0)
+            connection->bind_doubtful = true;
+        g_byte_array_set_size(connection->bind, 0);
+        connection->bind_total = event->total;
+    }
+    if (bind->len == event->value)
+        g_byte_array_append(connection->bind, event->data, event->len);
 }
 
 /* The fields of an ErrorResponse: a byte that tells which, and a text (PostgreSQL 18, 54.8). */
@@ -313,6 +348,9 @@ static void statements_take(void *state, const struct ec_record *record)
         break;
     case EC_STATEMENT_TEXT:
         take_text(statements, connection, event);
+        break;
+    case EC_STATEMENT_BIND:
+        take_bind(connection, event);
         break;
     case EC_STATEMENT_ROWS:
         connection->has_rows = true;

@@ -177,6 +177,26 @@ void ec_text_json_command(GString *out, const struct ec_text_style *style, const
     end_event(&json);
 }
 
+static void add_parameters(struct ec_json *json, const struct ec_text_style *style,
+                           const struct ec_sink_statement *statement)
+{
+    ec_json_open(json, "parameters", '[');
+    for (unsigned i = 0; i < statement->n_parameters; i++) {
+        const struct ec_sink_parameter *parameter = &statement->parameters[i];
+
+        ec_json_open(json, NULL, '{');
+        ec_json_add_bool(json, "binary", parameter->binary);
+        if (parameter->data)
+            add_content(json, "value", style, parameter->data, parameter->len, parameter->full_len);
+        else
+            ec_json_add_string(json, "value", NULL);
+        ec_json_close(json, '}');
+    }
+    ec_json_close(json, ']');
+    if (statement->n_parameters < statement->full_n_parameters)
+        ec_json_add_number(json, "parameters_length", statement->full_n_parameters);
+}
+
 void ec_text_json_statement(GString *out, const struct ec_text_style *style, const struct ec_sink_statement *statement,
                             const char *user)
 {
@@ -199,6 +219,8 @@ void ec_text_json_statement(GString *out, const struct ec_text_style *style, con
     if (statement->has_error)
         ec_json_add_string(&json, "error_text", statement->error_text);
     add_content(&json, "statement", style, (const uint8_t *)statement->text, statement->len, statement->full_len);
+    if (statement->full_n_parameters)
+        add_parameters(&json, style, statement);
     end_event(&json);
 }
 

@@ -374,6 +374,28 @@ void ec_text_print_command(GString *out, const struct ec_text_style *style, cons
     g_string_append_c(out, '\n');
 }
 
+static void print_parameter(GString *out, const struct ec_text_style *style, unsigned number,
+                            const struct ec_sink_parameter *parameter)
+{
+    const size_t shown = ec_text_measure(parameter->data, parameter->len, style->shown_max);
+    g_autoptr(GString) value = g_string_new(NULL);
+
+    if (!parameter->data) {
+        g_string_append(value, "NULL");
+    } else if (parameter->binary || !ec_text_is_readable(parameter->data, parameter->len)) {
+        g_string_append(value, "0x");
+        for (size_t i = 0; i < shown; i++)
+            g_string_append_printf(value, "%02x", parameter->data[i]);
+    } else {
+        g_string_append_c(value, '\'');
+        append_inline(value, (const char *)parameter->data, shown);
+        g_string_append_c(value, '\'');
+    }
+    if (parameter->data && shown < parameter->full_len)
+        g_string_append_printf(value, " (%zu of %u bytes)", shown, parameter->full_len);
+    print_remark(out, style, "$%u = %s", number, value->str);
+}
+
 void ec_text_print_statement(GString *out, const struct ec_text_style *style, const struct ec_sink_statement *statement,
                              const char *user)
 {
@@ -397,6 +419,10 @@ void ec_text_print_statement(GString *out, const struct ec_text_style *style, co
     print_content(out, style, (const uint8_t *)statement->text, statement->len, statement->full_len);
     if (statement->full_len > statement->len)
         print_remark(out, style, "incomplete: the statement has %" G_GUINT64_FORMAT " bytes", statement->full_len);
+    for (unsigned i = 0; i < statement->n_parameters; i++)
+        print_parameter(out, style, i + 1, &statement->parameters[i]);
+    if (statement->n_parameters < statement->full_n_parameters)
+        print_remark(out, style, "incomplete: the statement has %u parameters", statement->full_n_parameters);
     if (statement->has_error && statement->error_text)
         print_remark(out, style, "error: %s", statement->error_text);
     g_string_append_c(out, '\n');

@@ -82,3 +82,42 @@ bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accesso
         *ret_accessor = accessor;
     return ok;
 }
+
+struct setter {
+    unsigned n_insns, n_stores;
+    bool strange;
+    int64_t offset;
+};
+
+static bool is_argument(const struct ec_state *state, int8_t reg, int32_t number)
+{
+    return reg != EC_REG_NONE && state->registers[reg].kind == EC_VALUE_ARG && state->registers[reg].pointer == number;
+}
+
+static void setter_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct setter *setter = data;
+
+    setter->n_insns++;
+    if (!insn->stores)
+        return;
+    setter->n_stores++;
+    if (insn->op != EC_OP_STORE || insn->size != sizeof(uint64_t) || insn->index != EC_REG_NONE ||
+        !is_argument(state, insn->base, 0) || !is_argument(state, insn->src, 1))
+        setter->strange = true;
+    else
+        setter->offset = state->registers[insn->base].offset + insn->displacement;
+}
+
+bool ec_setter_find(ec_code *code, uint64_t function, uint32_t *ret_offset)
+{
+    struct setter setter = {.n_insns = 0};
+    struct ec_state state;
+
+    ec_state_init_entry(&state, ec_code_get_machine(code));
+    if (!ec_flow_run(code, function, &state, EC_JOIN_MUST, setter_visit, &setter) || setter.strange ||
+        setter.n_stores != 1 || setter.n_insns > 2 * INSNS_MAX || !is_offset(setter.offset))
+        return false;
+    *ret_offset = (uint32_t)setter.offset;
+    return true;
+}

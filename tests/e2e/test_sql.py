@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SQL statements of real servers: each once, in order, with who asked and what came of it."""
+import ctypes
 import glob
 import json
 import os
@@ -177,6 +178,43 @@ class Postgres(Server):
         texts = [text for text, _ in self.statements(self.path("x.pcapng"))]
         self.assertEqual(texts.count("select $1 + 1;"), 160, texts[:10])
 
+    def test_parameters_live(self):
+        """Texts, NULLs, binary values and one too long for a packet, on one connection: in the dissector, in the comment
+        and as JSON."""
+        lab.need("psql")
+        self.start_server()
+        tshark = self.start_tshark(interface="ecapture-postgres", display=self.field, probe=None,
+                                   fields=(self.field, "frame.comment", "pgsql.val.data", "pgsql.val.length"))
+        with open(self.path("out.json"), "wb") as out:
+            capture = self.ns.start(lab.BINARY, "postgres", "--json", stdout=out, stderr=subprocess.DEVNULL)
+        self.wait_for_statement(tshark.table, "the first statement")
+        self.wait_for_statement(lambda: "ecapture-probe" in self.read("out.json"))
+        client = Libpq(self.path("pg"))
+        client.execute("select $1 || $2", b"it's", b"")
+        client.execute("select $1::int + 1, $2::text", struct.pack(">i", 41), None)
+        client.execute("select 'none'")
+        client.execute("select length($1), $2::int", b"y" * 400000, b"7")
+        client.execute("select $1::int", b"no number")
+        client.close()
+        lab.wait_until(lambda: any("$1::int" == row[self.field][7:] for row in tshark.table()), lab.READY_SECONDS,
+                       "the last statement")
+        lab.wait_until(lambda: "no number" in self.read("out.json"), lab.READY_SECONDS, "the last statement as JSON")
+        self.assertEqual(lab.stop(capture)[0], 0)
+        tshark.stop()
+        rows = [row for row in tshark.table() if row[self.field] != PROBE]
+        self.assertEqual([(row["pgsql.val.data"], row["pgsql.val.length"]) for row in rows][:3],
+                         [(b"it's".hex(), "4,0"), ("00000029", "4,-1"), ("", "")])
+        self.assertRegex(rows[1]["frame.comment"], "rows=1 params=2$")
+        self.assertRegex(rows[3]["frame.comment"], "rows=1 params=2 params_cut=1$")
+        self.assertTrue(rows[3]["pgsql.val.data"].startswith("79" * 200000), "the long value, as much as there is room for")
+        self.assertEqual((rows[4]["pgsql.val.data"], "error=22P02" in rows[4]["frame.comment"]), (b"no number".hex(), True))
+        events = [event for event in map(json.loads, self.read("out.json").splitlines())
+                  if event["type"] == "statement" and event["statement"] != PROBE]
+        self.assertEqual([[value.get("value") for value in event.get("parameters", [])] for event in events],
+                         [["it's", ""], [None, None], [], ["y" * 400000, "7"], ["no number"]])
+        self.assertEqual(events[1]["parameters"], [{"binary": True, "value_base64": "AAAAKQ==", "value_length": 4},
+                                                   {"binary": True, "value": None}])
+
     def test_server_started_later(self):
         """A server that starts during the capture is hooked, and tells who logged in."""
         self.assertRegex(self.capture_server_that_starts_later(), "user=postgres db=postgres")
@@ -185,6 +223,28 @@ class Postgres(Server):
         run = self.ns.run(lab.BINARY, "postgres", "--postgres", "/bin/true", "-w", self.path("x.pcapng"), check=False)
         self.assertEqual(run.returncode, 1)
         self.assertRegex(run.stderr, r"^ecapture: /bin/true can't be hooked: .*\n$")
+
+
+class Libpq:
+    """PQexecParams(): the library's own clients send no parameters but as text. Bytes that hold a NUL go as binary."""
+
+    def __init__(self, directory):
+        self.library = ctypes.CDLL("libpq.so.5")
+        self.library.PQconnectdb.restype = self.library.PQexecParams.restype = ctypes.c_void_p
+        self.connection = ctypes.c_void_p(self.library.PQconnectdb(f"host={directory} user=postgres dbname=postgres".encode()))
+        if self.library.PQstatus(self.connection):
+            raise AssertionError("libpq does not connect")
+
+    def execute(self, text, *values):
+        number = len(values)
+        binary = int(any(value and b"\0" in value for value in values))
+        result = self.library.PQexecParams(
+            self.connection, text.encode(), number, None, (ctypes.c_char_p * number)(*values),
+            (ctypes.c_int * number)(*(len(value or b"") for value in values)), (ctypes.c_int * number)(*[binary] * number), 0)
+        self.library.PQclear(ctypes.c_void_p(result))
+
+    def close(self):
+        self.library.PQfinish(self.connection)
 
 
 class MariaDB(Server):
@@ -223,7 +283,7 @@ class MariaDB(Server):
         tshark = self.start_live()
         with open(self.path("x.sql"), "w", encoding="utf-8") as file:
             file.write("create database shop;\nuse shop;\ncreate table t (a int);\ninsert into t values (1), (2), (3);\n"
-                       f"select nonsense;\n{long_text};\n")
+                       f"select a from t;\nselect nonsense;\n{long_text};\n")
         self.ns.run(*self.client("-e", f"source {self.path('x.sql')}"), check=False)
         Client(self.path("my/socket")).execute("select ? + 1", 41)
         lab.wait_until(lambda: any("+ 1" in row["mysql.query"] for row in tshark.table()), lab.READY_SECONDS,
@@ -232,9 +292,10 @@ class MariaDB(Server):
         found = {row["mysql.query"]: row["frame.comment"] for row in tshark.table()}
         common = r"^pid=\d+ tid=\d+ comm=mariadbd uid=\d+ user=root "
         self.assertRegex(found["insert into t values (1), (2), (3)"], common + r"db=shop conn=\d+ duration=\d\.\d{6} rows=3$")
+        self.assertRegex(found["select a from t"], common + r"db=shop conn=\d+ duration=\d\.\d{6} rows=3$")
         self.assertRegex(found["select nonsense"], common + "db=shop conn=.* error=1054 Unknown column 'nonsense'")
         self.assertRegex(found[long_text], common + "db=shop conn=")
-        self.assertRegex(found["select ? + 1"], common + r"conn=\d+ duration")
+        self.assertRegex(found["select ? + 1"], common + r"conn=\d+ duration=\d\.\d{6} rows=1$")
 
     def test_mysqld_many_connections(self):
         """Every statement there once, and in order on its connection."""

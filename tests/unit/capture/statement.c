@@ -30,6 +30,11 @@ static void on_statement(const struct ec_sink_statement *statement, void *data)
         g_string_append_printf(words, " error %s", statement->error_text);
     if (statement->full_len > statement->len)
         g_string_append(words, " cut");
+    for (unsigned i = 0; i < statement->n_parameters; i++)
+        g_string_append_printf(words, " $%u=%.*s", i + 1, (int)statement->parameters[i].len,
+                               statement->parameters[i].data ? (const char *)statement->parameters[i].data : "");
+    if (statement->n_parameters < statement->full_n_parameters)
+        g_string_append_printf(words, " of %u", statement->full_n_parameters);
     g_ptr_array_add(((struct fixture *)data)->seen, g_string_free(words, FALSE));
 }
 
@@ -68,7 +73,7 @@ static void put(struct fixture *fixture, uint32_t pid, enum ec_statement_part pa
     event->part = (uint8_t)part;
     event->last = (uint8_t)last;
     event->value = value;
-    event->len = (uint32_t)len;
+    event->len = event->total = (uint32_t)len;
     memcpy(event->data, data, len);
     ec_statement_kind.take(fixture->state, &event->record);
 }
@@ -126,6 +131,56 @@ static void take_parse_bind_execute_is_one_statement(void **state)
     put_rows(fixture, 2);
     put_ready(fixture);
     ASSERT_SEEN(fixture, "?@? [select $1] 1-5 rows 1", "?@? [select $1] 5-8 rows 2");
+}
+
+/* Of portal `name`, one letter, with one parameter, one letter. */
+static void put_bind(struct fixture *fixture, char name, char value)
+{
+    const char bind[] = {name, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, value, 0, 0};
+
+    put(fixture, PID, EC_STATEMENT_BIND, 0, bind, sizeof(bind), EC_STATEMENT_WHOLE);
+}
+
+static void take_bind_gives_its_execution_parameters(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_bind(fixture, 'p', 'x'); /* of nothing */
+    put_text(fixture, "select $1");
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'p', 'a');
+    put_text(fixture, "select $1");
+    put_rows(fixture, 1);
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'p', 'b'); /* never executed */
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'p', 'c');
+    put_text(fixture, "select $1");
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    put_text(fixture, "select 2");
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select $1] 2-7 rows 1 $1=a", "?@? [select $1] 7-13 rows 1 $1=c",
+                "?@? [select 2] 14-16 rows 1");
+}
+
+static void take_binds_of_two_open_portals_are_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'p', 'a');
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'q', 'b');
+    put_text(fixture, "select $1");
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    put_text(fixture, "select $1");
+    put_bind(fixture, 'q', 'c');
+    put_rows(fixture, 1);
+    put_ready(fixture);
+    ASSERT_SEEN(fixture, "?@? [select $1] 1-7 rows 1", "?@? [select $1] 8-11 rows 1 $1=c");
 }
 
 static void take_parse_alone_is_no_statement(void **state)
@@ -248,12 +303,19 @@ static void take_length_beyond_the_record_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(take_simple_query_is_one_statement),        TEST(take_parse_bind_execute_is_one_statement),
-        TEST(take_parse_alone_is_no_statement),          TEST(take_error_has_code_and_message),
-        TEST(take_error_torn_at_any_byte_is_safe),       TEST(take_pieces_are_joined),
-        TEST(take_lost_piece_loses_the_statement_alone), TEST(take_done_has_all_of_a_statement),
-        TEST(take_done_torn_at_any_byte_is_safe),        TEST(take_connections_are_kept_apart),
+        TEST(take_simple_query_is_one_statement),
+        TEST(take_parse_bind_execute_is_one_statement),
+        TEST(take_parse_alone_is_no_statement),
+        TEST(take_error_has_code_and_message),
+        TEST(take_error_torn_at_any_byte_is_safe),
+        TEST(take_pieces_are_joined),
+        TEST(take_lost_piece_loses_the_statement_alone),
+        TEST(take_done_has_all_of_a_statement),
+        TEST(take_done_torn_at_any_byte_is_safe),
+        TEST(take_connections_are_kept_apart),
         TEST(take_length_beyond_the_record_is_refused),
+        TEST(take_bind_gives_its_execution_parameters),
+        TEST(take_binds_of_two_open_portals_are_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,25 @@ void fixture_setter(struct near *near)
     near->number = 1;
 }
 
+void fixture_setter_of_argument(struct near *near, uint64_t number);
+void fixture_setter_of_argument(struct near *near, uint64_t number)
+{
+    near->number = number;
+}
+
+void fixture_setter_of_two(struct near *near, uint64_t number);
+void fixture_setter_of_two(struct near *near, uint64_t number)
+{
+    near->number = number;
+    near->text = NULL;
+}
+
+void fixture_setter_of_half(struct far *far, uint32_t number);
+void fixture_setter_of_half(struct far *far, uint32_t number)
+{
+    far->number = number;
+}
+
 struct search {
     const char *name;
     uint64_t address;
@@ -81,7 +100,8 @@ static bool search_visit(const struct ec_elf_symbol *symbol, void *data)
     return true;
 }
 
-static bool find(const char *name, struct ec_accessor *ret_accessor)
+/* What ec_accessor_find() or, without an accessor, ec_setter_find() says of that function. */
+static bool find_either(const char *name, struct ec_accessor *ret_accessor, uint32_t *ret_offset)
 {
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
@@ -92,9 +112,15 @@ static bool find(const char *name, struct ec_accessor *ret_accessor)
     assert_non_null(code);
     ec_elf_image_foreach_function(image, EC_ELF_SYMTAB, name, search_visit, &search);
     assert_int_not_equal(search.address, 0);
-    found = ec_accessor_find(code, search.address, ret_accessor);
+    found = ret_accessor ? ec_accessor_find(code, search.address, ret_accessor)
+                         : ec_setter_find(code, search.address, ret_offset);
     close(fd);
     return found;
+}
+
+static bool find(const char *name, struct ec_accessor *ret_accessor)
+{
+    return find_either(name, ret_accessor, NULL);
 }
 
 static void find_each_kind_is_told(void **state)
@@ -131,11 +157,34 @@ static void find_what_does_more_is_refused(void **state)
     assert_false(find("fixture_setter", &accessor));
 }
 
+static void setter_find_tells_where_its_argument_goes(void **state)
+{
+    uint32_t offset = 0;
+    (void)state;
+
+    assert_true(find_either("fixture_setter_of_argument", NULL, &offset));
+    assert_int_equal(offset, offsetof(struct near, number));
+}
+
+static void setter_find_what_does_other_things_is_refused(void **state)
+{
+    static const char *const names[] = {"fixture_setter", "fixture_setter_of_two", "fixture_setter_of_half",
+                                        "fixture_field"};
+    uint32_t offset;
+    (void)state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (find_either(names[i], NULL, &offset))
+            fail_msg("%s is believed", names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(find_each_kind_is_told),
         cmocka_unit_test(find_what_does_more_is_refused),
+        cmocka_unit_test(setter_find_tells_where_its_argument_goes),
+        cmocka_unit_test(setter_find_what_does_other_things_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
