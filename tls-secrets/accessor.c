@@ -99,7 +99,8 @@ static void setter_visit(const struct ec_insn *insn, const struct ec_state *stat
     struct setter *setter = data;
 
     setter->n_insns++;
-    if (!insn->stores)
+    /* What it adds to is another member: MariaDB 11.8 keeps a sum, too. */
+    if (!insn->stores || insn->reads)
         return;
     setter->n_stores++;
     if (insn->op != EC_OP_STORE || insn->size != sizeof(uint64_t) || insn->index != EC_REG_NONE ||

@@ -21,5 +21,6 @@ struct ec_accessor {
 /* False if the function does more than that, or something else. */
 bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accessor *ret_accessor);
 
-/* The same of a function that does no more to the structure than to store its second argument there, 8 bytes: where. */
+/* The same of a function that sets no more than one member, to its second argument, 8 bytes: where it lies. To others
+ * it may add. */
 bool ec_setter_find(ec_code *code, uint64_t function, uint32_t *ret_offset);

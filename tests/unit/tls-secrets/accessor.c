@@ -73,6 +73,13 @@ void fixture_setter_of_argument(struct near *near, uint64_t number)
     near->number = number;
 }
 
+void fixture_setter_with_sum(struct near *near, uint64_t number);
+void fixture_setter_with_sum(struct near *near, uint64_t number)
+{
+    near->text += number;
+    near->number = number;
+}
+
 void fixture_setter_of_two(struct near *near, uint64_t number);
 void fixture_setter_of_two(struct near *near, uint64_t number)
 {
@@ -159,11 +166,14 @@ static void find_what_does_more_is_refused(void **state)
 
 static void setter_find_tells_where_its_argument_goes(void **state)
 {
+    static const char *const names[] = {"fixture_setter_of_argument", "fixture_setter_with_sum"};
     uint32_t offset = 0;
     (void)state;
 
-    assert_true(find_either("fixture_setter_of_argument", NULL, &offset));
-    assert_int_equal(offset, offsetof(struct near, number));
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++, offset = 0) {
+        assert_true(find_either(names[i], NULL, &offset));
+        assert_int_equal(offset, offsetof(struct near, number));
+    }
 }
 
 static void setter_find_what_does_other_things_is_refused(void **state)
