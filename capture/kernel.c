@@ -458,6 +458,11 @@ bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *p
     return true;
 }
 
+bool ec_kernel_probes_as_admin(const ec_kernel *kernel)
+{
+    return !has_way(kernel, EC_WAY_UPROBES_LINKS);
+}
+
 bool ec_kernel_add_layout(ec_kernel *kernel, const struct ec_mysqld_layout *layout, uint32_t *ret_number,
                           GError **error)
 {

@@ -47,6 +47,8 @@ bool ec_kernel_add_layout(ec_kernel *kernel, const struct ec_mysqld_layout *layo
                           GError **error);
 /* All or, on failure, maybe some of them. `fd`: the open file, borrowed for the call. */
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error);
+/* Whether that may take cap_sys_admin: so do probes by perf events, on kernels since July 2025 (ba677dbe77af). */
+bool ec_kernel_probes_as_admin(const ec_kernel *kernel);
 /* Lets a process through the pid filter. */
 bool ec_kernel_add_pid(ec_kernel *kernel, uint32_t pid, GError **error);
 

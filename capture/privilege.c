@@ -78,8 +78,17 @@ static bool fail(GError **error, const char *what)
     return false;
 }
 
-/* Sets what of `keep` is permitted, and nothing else, and reads it back. */
-static bool set_capabilities(bool keep, GError **error)
+static void keep_value(cap_t have, cap_t want, cap_value_t value)
+{
+    if (!has(have, value, CAP_PERMITTED))
+        return;
+    cap_set_flag(want, CAP_PERMITTED, 1, &value, CAP_SET);
+    cap_set_flag(want, CAP_EFFECTIVE, 1, &value, CAP_SET);
+}
+
+/* Sets what of `kept`, if `keep`, and of cap_sys_admin, if `keep_admin`, is permitted, and nothing else, and reads it
+ * back. */
+static bool set_capabilities(bool keep, bool keep_admin, GError **error)
 {
     g_autoptr(ec_cap) have = cap_get_proc();
     g_autoptr(ec_cap) want = cap_init();
@@ -87,12 +96,10 @@ static bool set_capabilities(bool keep, GError **error)
 
     if (!have || !want)
         return fail(error, "can't read the capabilities");
-    for (size_t i = 0; keep && i < G_N_ELEMENTS(kept); i++) {
-        if (!has(have, kept[i].value, CAP_PERMITTED))
-            continue;
-        cap_set_flag(want, CAP_PERMITTED, 1, &kept[i].value, CAP_SET);
-        cap_set_flag(want, CAP_EFFECTIVE, 1, &kept[i].value, CAP_SET);
-    }
+    for (size_t i = 0; keep && i < G_N_ELEMENTS(kept); i++)
+        keep_value(have, want, kept[i].value);
+    if (keep_admin)
+        keep_value(have, want, CAP_SYS_ADMIN);
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
         return fail(error, "can't clear the ambient capabilities");
     if (cap_set_proc(want))
@@ -105,9 +112,9 @@ static bool set_capabilities(bool keep, GError **error)
     return true;
 }
 
-bool ec_privilege_drop(GError **error)
+bool ec_privilege_drop(bool keep_admin, GError **error)
 {
-    if (!set_capabilities(true, error))
+    if (!set_capabilities(true, keep_admin, error))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return fail(error, "can't set no_new_privs");
@@ -116,5 +123,5 @@ bool ec_privilege_drop(GError **error)
 
 bool ec_privilege_drop_all(GError **error)
 {
-    return set_capabilities(false, error);
+    return set_capabilities(false, false, error);
 }

@@ -442,7 +442,8 @@ ec_session *ec_session_new(const struct ec_session_config *config, GError **erro
         !load_kernel(session, error) || !ec_kernel_attach_processes(session->kernel, error) ||
         !attach_hooks(session, error) || (wants_packets(session) && !ec_kernel_attach_owners(session->kernel, error)) ||
         (config->plaintext != EC_PLAINTEXT_NONE && !ec_kernel_attach_plaintext(session->kernel, error)) ||
-        !open_stream(session, error) || !attach_interfaces(session, error) || !ec_privilege_drop(error))
+        !open_stream(session, error) || !attach_interfaces(session, error) ||
+        !ec_privilege_drop(ec_kernel_probes_as_admin(session->kernel), error))
         return NULL;
     return g_steal_pointer(&session);
 }
