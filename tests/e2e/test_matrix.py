@@ -3,8 +3,9 @@
 other end by GnuTLS or OpenSSL, whichever the module leaves alone. The secrets are tried out by --verify, and tshark must
 decrypt both Finished messages of every handshake in one pass.
 
-Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix):
-libraries are built, once, from the directories named in ECAPTURE_SOURCES (aws-lc, boringssl, libressl-VERSION, openssl-VERSION)."""
+Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix).
+Libraries that Debian doesn't have are taken, with the tool that comes with each, from their build trees: shared, stripped, in
+the directory that ECAPTURE_LIBRARIES names (aws-lc, boringssl, libressl-3, libressl-4, openssl-1.0.2)."""
 import os
 import shutil
 import subprocess
@@ -17,16 +18,14 @@ import lab
 NODES = (12, 14, 16, 18, 22, 24, 26)
 
 
-def source(name):
+def built(name, *files):
+    """The files of a library's build tree."""
     debian.extended()
-    path = os.path.join(os.environ.get("ECAPTURE_SOURCES", "/nonexistent"), name)
-    if not os.path.isdir(path):
-        raise unittest.SkipTest(f"no source: ECAPTURE_SOURCES names no directory with {name}")
-    return path
-
-
-def built(name, script, *files):
-    return debian.built_from(source(name), name, script, *files)
+    tree = os.path.join(os.environ.get("ECAPTURE_LIBRARIES", "/nonexistent"), name)
+    for file in files:
+        if not os.path.exists(os.path.join(tree, file)):
+            raise unittest.SkipTest(f"ECAPTURE_LIBRARIES names no directory with {name}/{file}")
+    return [os.path.join(tree, file) for file in files]
 
 
 class Matrix(lab.Lab):
@@ -112,14 +111,11 @@ class Matrix(lab.Lab):
     def test_gnutls_forky(self):
         self.check_gnutls("forky")
 
-    # --- built here ------------------------------------------------------------------------------
+    # --- libraries that Debian doesn't have ------------------------------------------------------
 
-    CMAKE = "cmake -S $1 -B . -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Release {} && cmake --build . --parallel 2 " \
-            "--target {}"
-
-    def check_bssl(self, name, options, bssl, libssl):
+    def check_bssl(self, name, bssl, libssl):
         """The client of BoringSSL and AWS-LC, whose libssl is shared and stripped here."""
-        tool, library = built(name, self.CMAKE.format(options, "bssl") + f" && strip {libssl}", bssl, libssl)
+        tool, library = built(name, bssl, libssl)
         libraries = f"{os.path.dirname(library)}:{os.path.dirname(library)}/../crypto:{os.path.dirname(tool)}"
         self.start_gnutls_serv()
         self.capture("tls", "--libssl", library)  # it connects within milliseconds of its start
@@ -130,19 +126,16 @@ class Matrix(lab.Lab):
         self.finish(2)
 
     def test_aws_lc_shared(self):
-        self.check_bssl("aws-lc", "-DDISABLE_GO=ON -DDISABLE_PERL=ON -DBUILD_TESTING=OFF", "tool/bssl",
-                        "ssl/libssl.so")
+        self.check_bssl("aws-lc", "tool/bssl", "ssl/libssl.so")
 
     def test_boringssl_shared(self):
-        self.check_bssl("boringssl", "-DBUILD_TESTING=OFF", "bssl", "libssl.so")
+        self.check_bssl("boringssl", "bssl", "libssl.so")
 
     # --- without key logs ------------------------------------------------------------------------
 
-    CONFIGURE = "cp -a $1/. . && ./config shared && make -j2 && strip libssl.so.1.0.*"
-
     def test_openssl_1_0_2_shared(self):
         """TLS 1.2 is all that it has."""
-        tool, library = built("openssl-1.0.2", self.CONFIGURE, "apps/openssl", "libssl.so")
+        tool, library = built("openssl-1.0.2", "apps/openssl", "libssl.so")
         environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library))
         certificate, key = self.certificate()
         self.start_server(tool, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www",
@@ -158,8 +151,7 @@ class Matrix(lab.Lab):
 
     def check_libressl(self, version):
         """TLS 1.2 is decrypted; of TLS 1.3 the summary says that it is not supported."""
-        tool, library = built(f"libressl-{version}", self.CMAKE.format("-DLIBRESSL_TESTS=OFF", "openssl") +
-                              " && strip ssl/libssl.so", "apps/openssl/openssl", "ssl/libssl.so")
+        tool, library = built(f"libressl-{version}", "apps/openssl/openssl", "ssl/libssl.so")
         self.start_gnutls_serv()
         for tls, told in (("-tls1_2", "1 with secrets, 1 verified; 0 without\n"),
                           ("-tls1_3", "0 with secrets, 0 verified; 1 without: not supported: LibreSSL's TLS 1.3")):
