@@ -127,6 +127,11 @@ static bool call_find(struct ec_code *code, uint64_t function, struct ec_insn *r
     return false;
 }
 
+static bool is_zero(const struct ec_state *state, int8_t reg)
+{
+    return reg != EC_REG_NONE && state->registers[reg].kind == EC_VALUE_CONST && state->registers[reg].offset == 0;
+}
+
 /* From behind a call: whether its result is returned, or 0 in its place. */
 static bool returns_result(struct ec_code *code, uint64_t address)
 {
@@ -140,9 +145,7 @@ static bool returns_result(struct ec_code *code, uint64_t address)
         if (insn.op >= EC_OP_CALL)
             return insn.op == EC_OP_STOP;
         if (insn.writes & 1u << result) {
-            const struct ec_value *other = &state.registers[insn.src == result ? insn.src2 : insn.src];
-
-            if (insn.op != EC_OP_SELECT || other->kind != EC_VALUE_CONST || other->offset != 0)
+            if (insn.op != EC_OP_SELECT || !is_zero(&state, insn.src == result ? insn.src2 : insn.src))
                 return false;
             continue;
         }
