@@ -24,6 +24,8 @@
 enum { DROPPING_CPUS_MAX = 32 };
 /* Connections, and calls under way, that plaintext is taken of at once: the least recently used is forgotten. */
 enum { PLAINTEXT_ENTRIES = 65536 };
+/* Threads that take probes away at the end. */
+enum { CLOSERS = 16 };
 
 struct ec_kernel {
     struct ecapture_bpf *skeleton;
@@ -40,14 +42,45 @@ static void link_free(gpointer link)
     bpf_link__destroy(link);
 }
 
+/* Of the descriptors every CLOSERS-th, from the first-th on. */
+struct closer {
+    const GArray *descriptors;
+    guint first;
+};
+
+static gpointer close_some(gpointer data)
+{
+    const struct closer *closer = data;
+
+    for (guint i = closer->first; i < closer->descriptors->len; i += CLOSERS)
+        close(g_array_index(closer->descriptors, int, i));
+    return NULL;
+}
+
+/* For each the kernel waits until no program runs at it any more (RCU), up to 0.1 s: many wait at once. */
+static void close_all(const GArray *descriptors)
+{
+    struct closer closers[CLOSERS];
+    GThread *threads[CLOSERS];
+
+    for (guint i = 0; i < CLOSERS; i++) {
+        closers[i] = (struct closer){descriptors, i};
+        threads[i] = i < descriptors->len ? g_thread_try_new("closer", close_some, &closers[i], NULL) : NULL;
+        if (!threads[i])
+            close_some(&closers[i]);
+    }
+    for (guint i = 0; i < CLOSERS; i++)
+        if (threads[i])
+            g_thread_join(threads[i]);
+}
+
 void ec_kernel_free(ec_kernel *kernel)
 {
     if (!kernel)
         return;
     for (guint i = 0; i < kernel->interfaces->len; i++)
         ec_tc_detach(&g_array_index(kernel->interfaces, struct ec_tc_interface, i));
-    for (guint i = 0; i < kernel->uprobes->len; i++)
-        close(g_array_index(kernel->uprobes, int, i));
+    close_all(kernel->uprobes);
     g_array_unref(kernel->uprobes);
     g_array_unref(kernel->interfaces);
     g_ptr_array_unref(kernel->links);
