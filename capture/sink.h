@@ -31,7 +31,8 @@ struct ec_sink_packet {
     const uint8_t *data;
     enum ec_direction direction;
     const struct ec_owner *owner; /* NULL: not known, or none */
-    const struct ec_owner *peer;  /* on lo, the receiver; else NULL */
+    const struct ec_owner *peer;  /* on lo, the receiver, NULL: not known; else NULL */
+    bool loopback;                /* both ends are of this machine: whichever is known, tell which one it is */
 };
 
 /* Running totals since the session began; every loss stands in exactly one of drop_*. */

@@ -545,6 +545,7 @@ static void write_head(ec_stream *stream)
                                   .caplen = head->caplen,
                                   .data = head->data,
                                   .direction = (enum ec_direction)packet->direction,
+                                  .loopback = packet->flags & EC_PACKET_LOOPBACK,
                                   .owner = find_owner(stream, &packet->owner, packet->cookie),
                                   .peer = find_owner(stream, &packet->peer, packet->peer_cookie)};
 

@@ -16,7 +16,7 @@
 struct label_key {
     struct ec_owner owner, peer; /* zero if not known */
     uint32_t direction;
-    uint32_t kind; /* EC_LABEL_PLAINTEXT */
+    uint32_t kind; /* EC_LABEL_… */
 };
 _Static_assert(sizeof(struct label_key) == 2 * sizeof(struct ec_owner) + 8, "hashed and compared as bytes");
 
@@ -152,11 +152,12 @@ static wtap_block_t label_build(ec_label_cache *cache, const struct label_key *k
     wtap_block_t block = wtap_block_create(WTAP_BLOCK_PACKET);
     bool owner = key->owner.flags, peer = key->peer.flags;
     const struct ec_owner *first = owner ? &key->owner : &key->peer;
+    bool ends = key->kind & EC_LABEL_LOOPBACK;
 
     if (cache->comments && owner)
-        label_add_comment(block, &key->owner, peer ? EC_LABEL_END_SRC : EC_LABEL_END_UNSAID, key->kind);
+        label_add_comment(block, &key->owner, ends ? EC_LABEL_END_SRC : EC_LABEL_END_UNSAID, key->kind);
     if (cache->comments && peer)
-        label_add_comment(block, &key->peer, owner ? EC_LABEL_END_DST : EC_LABEL_END_UNSAID, key->kind);
+        label_add_comment(block, &key->peer, ends ? EC_LABEL_END_DST : EC_LABEL_END_UNSAID, key->kind);
     if (key->direction)
         wtap_block_add_uint32_option(block, OPT_PKT_FLAGS, key->direction);
     if (owner || peer) {
@@ -191,7 +192,7 @@ static uint32_t key_hash(const struct label_key *key)
 struct ec_label *ec_label_cache_get(ec_label_cache *cache, const struct ec_sink_packet *packet, uint32_t kind,
                                     GByteArray *blocks)
 {
-    struct label_key key = {.direction = packet->direction, .kind = kind};
+    struct label_key key = {.direction = packet->direction, .kind = kind | (packet->loopback ? EC_LABEL_LOOPBACK : 0)};
     struct label_slot *slot;
     struct label_set *set;
 

@@ -17,6 +17,9 @@
 #define EC_LABEL_PLAINTEXT 0x10000u
 #define EC_LABEL_CLIENT_PORT 0x20000u /* that is the client's */
 
+/* Which end a process is, is said. */
+#define EC_LABEL_LOOPBACK 0x40000u
+
 enum ec_label_end { EC_LABEL_END_UNSAID, EC_LABEL_END_SRC, EC_LABEL_END_DST };
 
 /* Writes "pid=1234 tid=1235 comm=curl uid=1000", with " end=src" or " end=dst" behind it if said. Bytes of

@@ -83,7 +83,7 @@ static void get_both_ends_names_both(void **state)
 {
     g_autoptr(ec_label_cache) cache = ec_label_cache_new(true, false);
     g_autoptr(GByteArray) blocks = g_byte_array_new();
-    const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx};
+    const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx, .loopback = true};
     wtap_block_t block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
 
     (void)state;
@@ -91,6 +91,20 @@ static void get_both_ends_names_both(void **state)
     assert_string_equal(comment(block, 1), "pid=80 tid=81 comm=nginx uid=33 end=dst");
     assert_null(comment(block, 2));
     assert_int_equal(blocks->len, 0);
+}
+
+static void get_one_end_of_loopback_says_which(void **state)
+{
+    g_autoptr(ec_label_cache) cache = ec_label_cache_new(true, false);
+    g_autoptr(GByteArray) blocks = g_byte_array_new();
+    const struct ec_sink_packet sent = {.owner = &curl, .loopback = true};
+    const struct ec_sink_packet received = {.peer = &curl, .loopback = true};
+
+    (void)state;
+    assert_string_equal(comment(ec_label_cache_get(cache, &sent, 0, blocks)->block, 0),
+                        "pid=1234 tid=1235 comm=curl uid=1000 end=src");
+    assert_string_equal(comment(ec_label_cache_get(cache, &received, 0, blocks)->block, 0),
+                        "pid=1234 tid=1235 comm=curl uid=1000 end=dst");
 }
 
 static void get_unknown_owner_says_nothing(void **state)
@@ -112,7 +126,7 @@ static void get_without_comments_has_none(void **state)
 {
     g_autoptr(ec_label_cache) cache = ec_label_cache_new(false, false);
     g_autoptr(GByteArray) blocks = g_byte_array_new();
-    const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx};
+    const struct ec_sink_packet packet = {.owner = &curl, .peer = &nginx, .loopback = true};
     wtap_block_t block = ec_label_cache_get(cache, &packet, 0, blocks)->block;
 
     (void)state;
@@ -164,6 +178,7 @@ int main(void)
         cmocka_unit_test(format_longest_fits),
         cmocka_unit_test(get_same_owner_returns_same_block),
         cmocka_unit_test(get_both_ends_names_both),
+        cmocka_unit_test(get_one_end_of_loopback_says_which),
         cmocka_unit_test(get_unknown_owner_says_nothing),
         cmocka_unit_test(get_without_comments_has_none),
         cmocka_unit_test(get_many_owners_are_told_apart),

@@ -283,6 +283,7 @@ static void packet_owner_shows_in_tshark(void **state)
     CALL(fixture, interface, &eth0);
     CALL(fixture, packet, &fixture->packet);
     fixture->packet.peer = &nginx;
+    fixture->packet.loopback = true;
     fixture->packet.direction = EC_DIRECTION_IN;
     fixture->packet.time++;
     CALL(fixture, packet, &fixture->packet);
@@ -352,6 +353,7 @@ static void packet_repeated_is_the_same_block(void **state)
     size_t len;
 
     fixture->packet.peer = &nginx;
+    fixture->packet.loopback = true;
     CALL(fixture, interface, &eth0);
     for (uint32_t i = 0; i < 8; i++) {
         fixture->packet.caplen = fixture->packet.len = 60 + i / 2 % 4;
