@@ -138,15 +138,6 @@ static void program_set_barren(ec_target_list *list, const struct stat *status)
     g_hash_table_add(list->barren, g_memdup2(&id, sizeof(id)));
 }
 
-/* Ourselves hold every label that TLS libraries are known by, as constants. */
-static void own_program_set_barren(ec_target_list *list)
-{
-    struct stat status;
-
-    if (stat("/proc/self/exe", &status) == 0)
-        program_set_barren(list, &status);
-}
-
 ec_target_list *ec_target_list_new_empty(bool find_points)
 {
     ec_target_list *list = g_new0(ec_target_list, 1);
@@ -158,7 +149,6 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
     list->by_head = g_hash_table_new_full(file_head_hash, file_head_equal, g_free, NULL);
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
-    own_program_set_barren(list);
     return list;
 }
 

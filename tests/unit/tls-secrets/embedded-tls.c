@@ -15,6 +15,7 @@
 
 static const char label[] = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
 static const char schedule[] = "s hs traffic";
+static const char own[] = "ecapture looks for TLS libraries";
 
 #define CODE_OFFSET 0x100000u
 #define CODE_SIZE 0x200000u
@@ -24,6 +25,7 @@ struct program {
     uint32_t first_flags; /* of the segment that begins the file */
     uint32_t label_at;    /* file offset; 0: nowhere */
     bool reads_key_logs;  /* has nothing of the key schedule */
+    bool is_ecapture;
 };
 
 static bool holds_tls(struct program program)
@@ -52,6 +54,8 @@ static bool holds_tls(struct program program)
         assert_int_equal(pwrite(fd, label, sizeof(label), program.label_at), sizeof(label));
     if (!program.reads_key_logs)
         assert_int_equal(pwrite(fd, schedule, sizeof(schedule), 0x800), sizeof(schedule));
+    if (program.is_ecapture)
+        assert_int_equal(pwrite(fd, own, sizeof(own), 0x900), sizeof(own));
     bool holds = ec_program_holds_tls(fd);
     close(fd);
     return holds;
@@ -60,30 +64,36 @@ static bool holds_tls(struct program program)
 static void holds_tls_large_with_label_is_true(void **state)
 {
     (void)state;
-    assert_true(holds_tls((struct program){CODE_SIZE, PF_R, 0x1000, false}));
-    assert_true(holds_tls((struct program){CODE_SIZE, PF_R, CODE_OFFSET / 2 - sizeof(label), false}));
+    assert_true(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = 0x1000}));
+    assert_true(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = CODE_OFFSET / 2 - sizeof(label)}));
 }
 
 static void holds_tls_without_label_is_false(void **state)
 {
     (void)state;
-    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, 0, false}));
-    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, 0x1000, true}));
+    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = 0}));
+    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = 0x1000, .reads_key_logs = true}));
     /* in the code, and between the segments */
-    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, CODE_OFFSET + 0x100, false}));
-    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, CODE_OFFSET / 2 + 0x100, false}));
+    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = CODE_OFFSET + 0x100}));
+    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = CODE_OFFSET / 2 + 0x100}));
+}
+
+static void holds_tls_of_ecapture_is_false(void **state)
+{
+    (void)state;
+    assert_false(holds_tls((struct program){CODE_SIZE, PF_R, .label_at = 0x1000, .is_ecapture = true}));
 }
 
 static void holds_tls_constants_in_code_segment_is_true(void **state)
 {
     (void)state;
-    assert_true(holds_tls((struct program){CODE_SIZE, PF_R | PF_X, CODE_OFFSET + 0x100, false}));
+    assert_true(holds_tls((struct program){CODE_SIZE, PF_R | PF_X, .label_at = CODE_OFFSET + 0x100}));
 }
 
 static void holds_tls_small_is_false(void **state)
 {
     (void)state;
-    assert_false(holds_tls((struct program){0x10000, PF_R, 0x1000, false}));
+    assert_false(holds_tls((struct program){0x10000, PF_R, .label_at = 0x1000}));
 }
 
 static void holds_tls_no_program_is_false(void **state)
@@ -100,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_tls_large_with_label_is_true),
         cmocka_unit_test(holds_tls_without_label_is_false),
+        cmocka_unit_test(holds_tls_of_ecapture_is_false),
         cmocka_unit_test(holds_tls_constants_in_code_segment_is_true),
         cmocka_unit_test(holds_tls_small_is_false),
         cmocka_unit_test(holds_tls_no_program_is_false),
