@@ -247,11 +247,13 @@ static void read_owner(ec_stream *stream, const struct ec_owner_event *event)
         ec_owners_set(stream->owners, event->cookie, &event->owner);
 }
 
-static void read_events(ec_stream *stream)
+/* True if something was there. */
+static bool read_events(ec_stream *stream)
 {
     uint64_t end = ec_ring_get_end(stream->events), next;
     const struct ec_record *record;
     const void *memory;
+    bool any = false;
     uint32_t len;
 
     while (ec_ring_read(stream->events, end, &memory, &len, &next) == EC_RING_RECORD) {
@@ -260,8 +262,10 @@ static void read_events(ec_stream *stream)
             read_secret(stream, memory);
         else if (len >= sizeof(struct ec_owner_event) && record->type == EC_RECORD_OWNER)
             read_owner(stream, memory);
+        any = true;
     }
     ec_ring_release_read(stream->events);
+    return any;
 }
 
 static bool is_known(const struct ec_owner *owner)
@@ -648,11 +652,11 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
     bool any;
 
     announce_interfaces(stream);
-    read_events(stream);
+    any = read_events(stream);
     stream->batch = ec_packet_rings_read(stream->packets, now);
     if (stream->messages)
         stream->statistics.drop_message_invalid += ec_messages_read(stream->messages, now);
-    any = write_all(stream, last, now);
+    any |= write_all(stream, last, now);
     if (last && stream->messages)
         ec_messages_end(stream->messages);
     if (!ec_packet_rings_get(stream->packets, 0))

@@ -48,7 +48,7 @@ void ec_stream_add_interface(ec_stream *stream, int ifindex, const struct ec_sin
 
 enum ec_stream_state {
     EC_STREAM_IDLE,    /* nothing was there */
-    EC_STREAM_BUSY,    /* packets went out */
+    EC_STREAM_BUSY,    /* something came in or went out */
     EC_STREAM_HOLDING, /* a packet waits: pump again soon */
     EC_STREAM_FULL,    /* max_packets have gone out */
     EC_STREAM_FAILED,  /* a sink failed: the error is set */

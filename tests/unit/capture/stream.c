@@ -302,6 +302,18 @@ static void pump_secret_known_stands_right_before_its_packet(void **state)
     close_stream(fixture);
 }
 
+/* The caller then sleeps for a batch's time, instead of being woken by the next one. */
+static void pump_secret_alone_is_busy_once(void **state)
+{
+    struct fixture *fixture = open_stream((struct ec_stream_config){.hold_ns = 1000 * MS});
+    (void)state;
+
+    put_secret(fixture, 7, now());
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_BUSY);
+    assert_int_equal(ec_stream_pump(fixture->stream, false, NULL), EC_STREAM_IDLE);
+    close_stream(fixture);
+}
+
 static void pump_packet_without_its_secret_waits_and_all_behind_it(void **state)
 {
     struct fixture *fixture = open_stream((struct ec_stream_config){.hold_ns = 10000 * MS});
@@ -558,6 +570,7 @@ int main(void)
         cmocka_unit_test(pump_packets_of_both_rings_hands_out_by_time),
         cmocka_unit_test(pump_packet_behind_watermark_waits),
         cmocka_unit_test(pump_secret_known_stands_right_before_its_packet),
+        cmocka_unit_test(pump_secret_alone_is_busy_once),
         cmocka_unit_test(pump_packet_without_its_secret_waits_and_all_behind_it),
         cmocka_unit_test(pump_deadline_passed_goes_on_and_counts_late),
         cmocka_unit_test(pump_end_that_moved_on_is_not_waited_for_any_longer),
