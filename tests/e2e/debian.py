@@ -14,6 +14,7 @@ BUILD = os.path.dirname(lab.OUTPUT)
 ALL = ("openssl", "gnutls-bin", "python3", "golang-go", "gcc", "libc6-dev")
 PACKAGES = {
     "bullseye": ALL,
+    "bookworm": (),
     "trixie": (*ALL, "nginx", "curl"),
     "forky": (*ALL, "nginx", "curl", "caddy"),
 }
@@ -59,6 +60,14 @@ def bootstrap(suite, root):
     shutil.copy("/etc/resolv.conf", os.path.join(root, "etc/resolv.conf"))
 
 
+def forbid_servers(root):
+    """What a package would start on its installation would be the machine's."""
+    policy = os.path.join(root, "usr/sbin/policy-rc.d")
+    with open(policy, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexit 101\n")
+    os.chmod(policy, 0o755)
+
+
 def apt(root, *commands):
     """Each a line of arguments, after one that brings the lists up to date."""
     lines = [f"apt-get -q -o Acquire::Check-Valid-Until=false {words}" for words in ("update", *commands)]
@@ -67,8 +76,8 @@ def apt(root, *commands):
                     "LC_ALL=C.UTF-8", "sh", "-ec", "; ".join(lines))
 
 
-def make_root(suite, *programs):
-    """The root's path; it has these programs too, whose packages have their names."""
+def make_root(suite, *more):
+    """The root's path; it has these packages too."""
     extended()
     lab.need("debootstrap", "apt-get", "chroot", "unshare")
     root = os.path.join(BUILD, "roots", suite)
@@ -79,7 +88,9 @@ def make_root(suite, *programs):
         apt(root, f"install -y --no-install-recommends {packages}", "clean")
         with open(ready, "w", encoding="utf-8") as file:
             file.write(packages)
-    if missing := [program for program in programs if not shutil.which(program, path=os.path.join(root, "usr/bin"))]:
+    installed = os.path.join(root, "var/lib/dpkg/info")
+    if missing := [name for name in more if not glob.glob(f"{installed}/{name}.list") + glob.glob(f"{installed}/{name}:*.list")]:
+        forbid_servers(root)
         apt(root, f"install -y --no-install-recommends {' '.join(missing)}", "clean")
     return root
 
@@ -111,9 +122,9 @@ def built_from(path, name, script, *files):
     return [os.path.join(target, file) for file in files]
 
 
-def enter_release(test, suite):
+def enter_release(test, suite, *packages):
     """The command that enters a release's root, in which the test's directory has its own name."""
-    root = make_root(suite)
+    root = make_root(suite, *packages)
     mount_point = root + test.tmp
     test.defer(lambda: os.path.isdir(mount_point) and os.rmdir(mount_point))
     return enter(root, test.tmp)
