@@ -315,7 +315,9 @@ const struct ec_feature_info ec_feature_infos[] = {
     [EC_FEATURE_BPF] = {"eBPF, allowed", NULL, /* needs CONFIG_BPF_SYSCALL */
                         "CONFIG_BPF_SYSCALL=y; if root is refused, a seccomp profile (Docker: --security-opt "
                         "seccomp=unconfined), SELinux (ausearch -m avc) or AppArmor (dmesg) forbids bpf()"},
-    [EC_FEATURE_RING_BUFFER] = {"BPF ring buffer", "5.8" /* 457f44363a88 */, "Linux 5.8 or later"},
+    [EC_FEATURE_RING_BUFFER] = {"BPF ring buffer", "5.8" /* 457f44363a88 */,
+                                "Linux 5.8 or later; the perf buffer of older ones is not used, as none of them was "
+                                "there to try it on"},
     [EC_FEATURE_BTF] = {"the kernel's BTF", "5.4" /* 341dfcf8d78e */,
                         "CONFIG_DEBUG_INFO_BTF=y, or some of it by --btf FILE (BTFHub has such)"},
     [EC_FEATURE_BTF_FILE] = {"BTF given by --btf", NULL, "--btf FILE (BTFHub has such)"},

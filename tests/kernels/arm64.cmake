@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Cross-builds for aarch64 with Debian's cross compiler and a root of arm64 packages, which `tests/kernels/sysroot` makes:
+# Cross-builds for aarch64 with Debian's cross compiler and a root of arm64 packages, made by `tests/kernels/sysroot`:
 #
 #   tests/kernels/sysroot build-arm64/root
 #   cmake --preset arm64 && cmake --build --preset arm64
@@ -14,7 +14,8 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} ${ECAPTURE_SYSROOT})
-set(ENV{PKG_CONFIG_LIBDIR} ${ECAPTURE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${ECAPTURE_SYSROOT}/usr/share/pkgconfig)
+set(ECAPTURE_ARM64_LIBRARIES ${ECAPTURE_SYSROOT}/usr/lib/aarch64-linux-gnu)
+set(ENV{PKG_CONFIG_LIBDIR} ${ECAPTURE_ARM64_LIBRARIES}/pkgconfig:${ECAPTURE_SYSROOT}/usr/share/pkgconfig)
 find_program(QEMU_AARCH64 NAMES qemu-aarch64 qemu-aarch64-static)
 if(QEMU_AARCH64)
   set(CMAKE_CROSSCOMPILING_EMULATOR ${QEMU_AARCH64} -L ${ECAPTURE_SYSROOT})

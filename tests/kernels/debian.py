@@ -76,7 +76,8 @@ class Apt:
 
     def make_root(self, packages, root):
         """The packages and all that they depend on, unpacked; nothing of them is run."""
-        get = run("apt-get", *self.options, "install", "-qq", "-y", "--no-install-recommends", "--download-only", *packages)
+        get = run("apt-get", *self.options, "install", "-qq", "-y", "--no-install-recommends", "--download-only",
+                  *packages)
         if get.returncode:
             raise Skip(f"apt-get can't download what the root needs: {get.stderr.strip()[-200:]}")
         unpack(glob.glob(os.path.join(self.folder, "cache/archives/*.deb")), root)

@@ -4,6 +4,7 @@
  *
  *   peer READY GO     opens connections, makes the file READY, waits for the file GO, uses them, makes all others, ends
  *   peer uid UID PORT one datagram, sent by that user
+ *   peer confined COMMAND…  what Docker's default seccomp profile refuses without CAP_SYS_ADMIN is refused to COMMAND
  *
  *   7001  TCP   old-client, old-server     connected before READY; 6 bytes each way after GO
  *   7002  TCP   new-client, forked-worker  accepted by a child of forked-parent, which listens
@@ -12,13 +13,18 @@
  *   7005  TCP6  tcp6-client, tcp6-server
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,6 +197,51 @@ static int send_as(int uid, int port)
     return 0;
 }
 
+/* What an eBPF program's loader might ask for, and the CLONE_NEW flags of clone(): moby's
+ * profiles/seccomp/default.json, which allows bpf() and perf_event_open() with capabilities of their own. The last one
+ * is the system call of return probes (Linux 6.11) on x86-64, which the profile doesn't know. */
+static const unsigned refused[] = {
+    SYS_unshare,  SYS_setns,   SYS_mount,        SYS_umount2,       SYS_pivot_root,   SYS_open_tree,
+    SYS_fsopen,   SYS_fsmount, SYS_move_mount,   SYS_init_module,   SYS_finit_module, SYS_delete_module,
+    SYS_add_key,  SYS_keyctl,  SYS_request_key,  SYS_kexec_load,    SYS_userfaultfd,  SYS_syslog,
+    SYS_quotactl, SYS_swapon,  SYS_settimeofday, SYS_clock_settime, SYS_sethostname,  SYS_reboot,
+    SYS_kcmp,
+#ifdef __x86_64__
+    335,
+#endif
+};
+enum { N_REFUSED = sizeof(refused) / sizeof(refused[0]), NEW_NAMESPACES = 0x7e020000 };
+
+#define REFUSE(number, err)                                                                                            \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
+
+static int run_confined(char **command)
+{
+    const struct sock_filter first[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        REFUSE(SYS_clone3, ENOSYS),
+    };
+    const struct sock_filter last[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NEW_NAMESPACES, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_filter filter[sizeof(first) / sizeof(first[0]) + 2 * N_REFUSED + sizeof(last) / sizeof(last[0])];
+    const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    struct sock_filter *next = filter + sizeof(first) / sizeof(first[0]);
+
+    memcpy(filter, first, sizeof(first));
+    for (size_t i = 0; i < N_REFUSED; i++, next += 2)
+        memcpy(next, (const struct sock_filter[]){REFUSE(refused[i], EPERM)}, 2 * sizeof(*next));
+    memcpy(next, last, sizeof(last));
+    check(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), "prctl");
+    execvp(command[0], command);
+    perror(command[0]);
+    return 127;
+}
+
 int main(int argc, char **argv)
 {
     FILE *ready;
@@ -199,6 +250,8 @@ int main(int argc, char **argv)
 
     if (argc == 4 && !strcmp(argv[1], "uid"))
         return send_as(atoi(argv[2]), atoi(argv[3]));
+    if (argc > 2 && !strcmp(argv[1], "confined"))
+        return run_confined(argv + 2);
     check(argc == 3, "usage");
     use_old(argv[2], 7001);
     ready = fopen(argv[1], "w");
