@@ -38,6 +38,7 @@ enum ec_module_id ec_module_of_kind(enum ec_library_kind kind)
         [EC_LIBRARY_GNUTLS] = EC_MODULE_GNUTLS, [EC_LIBRARY_GO] = EC_MODULE_GOTLS,
         [EC_LIBRARY_LIBRESSL] = EC_MODULE_TLS,  [EC_LIBRARY_NSS] = EC_MODULE_NSS,
         [EC_LIBRARY_NSS_KEYS] = EC_MODULE_NSS,  [EC_LIBRARY_NSS_TOKEN] = EC_MODULE_NSS,
+        [EC_LIBRARY_AWS_LC] = EC_MODULE_TLS,
     };
     _Static_assert(G_N_ELEMENTS(modules) == EC_LIBRARY_KIND_MAX, "a module for every kind");
 

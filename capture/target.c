@@ -368,7 +368,8 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
     library_settle(library, found, error);
     if (found && library_is_large(library))
         ec_hook_cache_put(library->fd, &library->point);
-    if (found && library->point.kind == EC_LIBRARY_OPENSSL && library->point.version[0] == '\0' && crypto_fd >= 0)
+    const bool has_crypto = library->point.kind == EC_LIBRARY_OPENSSL || library->point.kind == EC_LIBRARY_LIBRESSL;
+    if (found && has_crypto && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_hook_point_ask_crypto(&library->point, crypto_fd);
     return !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS) || library_is_unsupported(library);
 }

@@ -55,7 +55,7 @@ const char *ec_hook_method_get_name(enum ec_hook_method method)
 static const char *const kind_names[] = {
     [EC_LIBRARY_OPENSSL] = "OpenSSL",     [EC_LIBRARY_BORINGSSL] = "BoringSSL",   [EC_LIBRARY_GNUTLS] = "GnuTLS",
     [EC_LIBRARY_LIBRESSL] = "LibreSSL",   [EC_LIBRARY_GO] = "Go crypto/tls",      [EC_LIBRARY_NSS] = "NSS",
-    [EC_LIBRARY_NSS_KEYS] = "NSS's keys", [EC_LIBRARY_NSS_TOKEN] = "NSS's token",
+    [EC_LIBRARY_NSS_KEYS] = "NSS's keys", [EC_LIBRARY_NSS_TOKEN] = "NSS's token", [EC_LIBRARY_AWS_LC] = "AWS-LC",
 };
 _Static_assert(G_N_ELEMENTS(kind_names) == EC_LIBRARY_KIND_MAX, "a name for every kind");
 
@@ -266,14 +266,16 @@ static bool random_find(struct finder *finder, GError **error)
     return ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, error);
 }
 
-static enum ec_library_kind kind_get(const struct finder *finder, const char *version)
+/* `version`: as found; without the library's name behind. */
+static enum ec_library_kind kind_get(const struct finder *finder, char version[static 48])
 {
     struct symbol_match match;
     enum ec_hook_method method;
+    enum ec_library_kind kind;
     if (finder->is_nss)
         return EC_LIBRARY_NSS;
-    if (g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC"))
-        return EC_LIBRARY_BORINGSSL;
+    if (ec_library_version_split(version, &kind))
+        return kind;
     if (version[0])
         return EC_LIBRARY_OPENSSL;
     if (symbol_find(finder, "gnutls_session_get_random", is_gnutls_accessor, &match, &method))
@@ -335,8 +337,7 @@ static bool prf_point_find(const struct finder *finder, const struct ec_hook_poi
         return unproven(error, "the function lies outside the file");
     found.method = EC_HOOK_XREF;
     found.kind = found.prf == EC_PRF_LIBRESSL ? EC_LIBRARY_LIBRESSL : EC_LIBRARY_OPENSSL;
-    if (g_str_has_prefix(found.version, "LibreSSL "))
-        memmove(found.version, found.version + strlen("LibreSSL "), strlen(found.version + strlen("LibreSSL ")) + 1);
+    ec_library_version_split(found.version, &found.kind);
     found.probe_offset = found.function_offset;
     *ret_point = found;
     return true;

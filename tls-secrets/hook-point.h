@@ -26,6 +26,7 @@ enum ec_library_kind {
     EC_LIBRARY_NSS,       /* libssl3 of NSS; this and the next two: nss-hook-point.h */
     EC_LIBRARY_NSS_KEYS,  /* libnss3 */
     EC_LIBRARY_NSS_TOKEN, /* libsoftokn3 */
+    EC_LIBRARY_AWS_LC,    /* hooked as BoringSSL, of which it comes */
     EC_LIBRARY_KIND_MAX
 };
 const char *ec_library_kind_get_name(enum ec_library_kind kind);
@@ -95,8 +96,10 @@ bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_ho
 bool ec_library_version_find(int fd, char ret_version[static 48]);
 /* Whether that library is BoringSSL or AWS-LC: by its version string or, if it has none, a string "BoringSSL". */
 bool ec_library_is_boringssl(int fd);
-/* What a libssl's own file doesn't tell, its libcrypto does: sets the point's version, and its kind if it is BoringSSL.
- */
+/* Takes the name off a version that begins with one, and tells whose it is. Else both stay as they are. */
+bool ec_library_version_split(char version[static 48], enum ec_library_kind *ret_kind);
+/* What a libssl's own file doesn't tell, its libcrypto does: sets the point's version, and its kind if it is BoringSSL
+ * or AWS-LC. */
 void ec_hook_point_ask_crypto(struct ec_hook_point *point, int crypto_fd);
 /* The version of a libgnutls ("3.7.9"), by the text that it logs at its start. False if it has none. */
 bool ec_gnutls_version_find(int fd, char ret_version[static 48]);

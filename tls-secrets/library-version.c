@@ -3,7 +3,7 @@
  * OPENSSL_VERSION_TEXT, which every build of these libraries holds somewhere:
  *   "OpenSSL 3.0.22 13 Oct 2026", "OpenSSL 1.1.1w  11 Sep 2023", "LibreSSL 3.8.2",
  *   "OpenSSL 1.1.1 (compatible; BoringSSL)", "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
- * or, in Debian's android-libboringssl, "BoringSSL" alone;
+ * or, in Debian's android-libboringssl, "BoringSSL" alone; in others "AWS-LC 5.5.0" alone;
  * GnuTLS's line for its log, "Enabled GnuTLS 3.7.9 logging...", and what every library of NSS holds for what(1),
  * "Version: NSS 3.87.1" (lib/ssl/sslver.c and its likes).
  */
@@ -120,17 +120,39 @@ static bool boringssl_scan(const uint8_t *piece, size_t len, uint64_t at, void *
     return false;
 }
 
-bool ec_library_is_boringssl(int fd)
+/* A whole string, since texts speak of "AWS-LC 5.5.0" too. */
+static bool aws_lc_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
-    char version[VERSION_LEN];
-    if (version_find(fd, version_scan, version))
-        return g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC");
-    return version_find(fd, boringssl_scan, version);
+    static const char before[] = "\0AWS-LC ";
+    struct version_search *search = data;
+    const uint8_t *end = piece + len, *hit = NULL;
+    (void)at;
+    for (const uint8_t *from = piece; (hit = memmem(from, end - from, before, sizeof(before) - 1)); from = hit) {
+        char version[VERSION_LEN];
+        hit += sizeof(before) - 1;
+        if (hit == end || !g_ascii_isdigit(*hit) ||
+            !token_copy((const char *)hit, (const char *)end, "AWS-LC ", version))
+            continue;
+        const uint8_t *behind = hit + strlen(version) - strlen("AWS-LC ");
+        if (behind == end || *behind != '\0' || !memchr(hit, '.', behind - hit))
+            continue;
+        memcpy(search->version, version, sizeof(search->version));
+        return false;
+    }
+    return true;
 }
 
 bool ec_library_version_find(int fd, char ret_version[static VERSION_LEN])
 {
-    return version_find(fd, version_scan, ret_version);
+    return version_find(fd, version_scan, ret_version) || version_find(fd, aws_lc_scan, ret_version);
+}
+
+bool ec_library_is_boringssl(int fd)
+{
+    char version[VERSION_LEN];
+    if (ec_library_version_find(fd, version))
+        return g_str_has_prefix(version, "BoringSSL") || g_str_has_prefix(version, "AWS-LC");
+    return version_find(fd, boringssl_scan, version);
 }
 
 bool ec_gnutls_version_find(int fd, char ret_version[static VERSION_LEN])
@@ -143,9 +165,27 @@ bool ec_nss_version_find(int fd, char ret_version[static VERSION_LEN])
     return version_find(fd, nss_scan, ret_version);
 }
 
+bool ec_library_version_split(char version[static VERSION_LEN], enum ec_library_kind *ret_kind)
+{
+    static const struct {
+        const char *name;
+        enum ec_library_kind kind;
+    } names[] = {
+        {"BoringSSL", EC_LIBRARY_BORINGSSL}, {"AWS-LC ", EC_LIBRARY_AWS_LC}, {"LibreSSL ", EC_LIBRARY_LIBRESSL}};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *number = version + strlen(names[i].name);
+        if (!g_str_has_prefix(version, names[i].name))
+            continue;
+        memmove(version, number, strlen(number) + 1);
+        *ret_kind = names[i].kind;
+        return true;
+    }
+    return false;
+}
+
 void ec_hook_point_ask_crypto(struct ec_hook_point *point, int crypto_fd)
 {
     ec_library_version_find(crypto_fd, point->version);
-    if (ec_library_is_boringssl(crypto_fd))
+    if (!ec_library_version_split(point->version, &point->kind) && ec_library_is_boringssl(crypto_fd))
         point->kind = EC_LIBRARY_BORINGSSL;
 }

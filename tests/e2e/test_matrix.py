@@ -31,10 +31,10 @@ def built(name, *files):
 class Matrix(lab.Lab):
     port, n_captures = 4433, 0
 
-    def start_server(self, *command, **kwargs):
+    def start_server(self, *command, port=None, **kwargs):
         with open(self.path("server.log"), "w", encoding="utf-8") as log:
             self.ns.start(*command, stdin=subprocess.PIPE, stdout=log, stderr=log, **kwargs)
-        lab.wait_until(lambda: self.ns.answers(self.port), lab.READY_SECONDS, f"{command[0]}: {self.read('server.log')}")
+        lab.wait_until(lambda: self.ns.answers(port or self.port), lab.READY_SECONDS, f"{command[0]}: {self.read('server.log')}")
 
     def start_gnutls_serv(self, *prefix):
         lab.need("gnutls-serv")
@@ -113,23 +113,26 @@ class Matrix(lab.Lab):
 
     # --- libraries that Debian doesn't have ------------------------------------------------------
 
-    def check_bssl(self, name, bssl, libssl):
+    def check_bssl(self, name, called, bssl, libssl):
         """The client of BoringSSL and AWS-LC, whose libssl is shared and stripped here."""
         tool, library = built(name, bssl, libssl)
         libraries = f"{os.path.dirname(library)}:{os.path.dirname(library)}/../crypto:{os.path.dirname(tool)}"
+        environment = dict(os.environ, LD_LIBRARY_PATH=libraries)
+        self.start_server(tool, "server", "-accept", "4435", "-loop", port=4435, env=environment)
+        listed = [line for line in self.ns.run(lab.BINARY, "list").stdout.splitlines() if os.path.realpath(library) in line]
+        self.assertRegex("".join(listed), rf"/libssl\.so  {called}, by ")
         self.start_gnutls_serv()
         self.capture("tls", "--libssl", library)  # it connects within milliseconds of its start
         for version in ("tls1.2", "tls1.3"):
             self.ns.run(tool, "client", "-connect", f"127.0.0.1:{self.port}", "-min-version", version, "-max-version", version,
-                        stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False,
-                        env=dict(os.environ, LD_LIBRARY_PATH=libraries))
+                        stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False, env=environment)
         self.finish(2)
 
     def test_aws_lc_shared(self):
-        self.check_bssl("aws-lc", "tool/bssl", "ssl/libssl.so")
+        self.check_bssl("aws-lc", r"AWS-LC \d+\.\d+\.\d+", "tool/bssl", "ssl/libssl.so")
 
     def test_boringssl_shared(self):
-        self.check_bssl("boringssl", "bssl", "libssl.so")
+        self.check_bssl("boringssl", "BoringSSL", "bssl", "libssl.so")
 
     # --- without key logs ------------------------------------------------------------------------
 

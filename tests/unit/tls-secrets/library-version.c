@@ -106,6 +106,51 @@ static void nss_version_find_text_of_what_gives_version(void **state)
     assert_string_equal(version, "3.87.1");
 }
 
+static void version_find_aws_lc_needs_a_whole_string(void **state)
+{
+    (void)state;
+    static const struct {
+        char text[40];
+        const char *version;
+    } cases[] = {
+        {"x\0AWS-LC 5.5.0", "AWS-LC 5.5.0"},
+        {"x\0AWS-LC PQ DSA\0AWS-LC 5\0AWS-LC 1.61.4", "AWS-LC 1.61.4"},
+        {"x\0AWS-LC 5.5.0 or later", NULL},
+        {"for AWS-LC 5.5.0", NULL},
+        {"x\0AWS-LC 5", NULL},
+        {"x\0AWS-LC ", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        char version[48] = "untouched";
+        int fd = file_make(cases[i].text, sizeof(cases[i].text));
+        assert_int_equal(ec_library_version_find(fd, version), cases[i].version != NULL);
+        assert_string_equal(version, cases[i].version != NULL ? cases[i].version : "untouched");
+        assert_int_equal(ec_library_is_boringssl(fd), cases[i].version != NULL);
+        close(fd);
+    }
+}
+
+static void version_split_takes_the_name_off(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *version, *number;
+        enum ec_library_kind kind;
+    } cases[] = {{"AWS-LC 5.5.0", "5.5.0", EC_LIBRARY_AWS_LC},
+                 {"BoringSSL", "", EC_LIBRARY_BORINGSSL},
+                 {"LibreSSL 4.3.2", "4.3.2", EC_LIBRARY_LIBRESSL},
+                 {"3.0.22", "3.0.22", EC_LIBRARY_KIND_MAX},
+                 {"", "", EC_LIBRARY_KIND_MAX}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        char version[48];
+        enum ec_library_kind kind = EC_LIBRARY_KIND_MAX;
+        g_strlcpy(version, cases[i].version, sizeof(version));
+        assert_int_equal(ec_library_version_split(version, &kind), cases[i].kind != EC_LIBRARY_KIND_MAX);
+        assert_string_equal(version, cases[i].number);
+        assert_int_equal(kind, cases[i].kind);
+    }
+}
+
 static bool text_is_boringssl(const char *text, size_t len)
 {
     int fd = file_make(text, len);
@@ -134,6 +179,8 @@ int main(void)
         cmocka_unit_test(is_boringssl_needs_the_whole_string_or_the_version),
         cmocka_unit_test(version_find_known_texts_gives_version),
         cmocka_unit_test(version_find_other_texts_finds_none),
+        cmocka_unit_test(version_find_aws_lc_needs_a_whole_string),
+        cmocka_unit_test(version_split_takes_the_name_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
