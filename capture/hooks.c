@@ -315,10 +315,20 @@ static void add_nss(const char *path, void *data)
         ec_log_warning("%s", reason->message);
 }
 
+static void add_remedy(GError *error)
+{
+    g_autofree char *cause = error->message;
+
+    error->message = g_strdup_printf("%s; name another file, or none: what runs is found by itself", cause);
+}
+
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
 {
-    if (!add_path(hooks, path, module, error))
+    if (!add_path(hooks, path, module, error)) {
+        if (error && g_error_matches(*error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY))
+            add_remedy(*error);
         return false;
+    }
     if (module == EC_MODULE_NSS)
         ec_library_path_foreach_nss(path, add_nss, hooks);
     return true;

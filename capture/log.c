@@ -32,8 +32,9 @@ bool ec_log_open(enum ec_log_level level, const char *path, GError **error)
     if (path && *path) {
         fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
-            g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "can't open the log file %s: %s",
-                        path, g_strerror(errno));
+            g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+                        "can't open the log file %s: %s; name a file in a directory that you may write to", path,
+                        g_strerror(errno));
             return false;
         }
     }
@@ -48,6 +49,11 @@ void ec_log_close(void)
     if (logger.fd != STDERR_FILENO)
         close(logger.fd);
     logger.fd = STDERR_FILENO;
+}
+
+bool ec_log_has_file(void)
+{
+    return logger.fd != STDERR_FILENO;
 }
 
 bool ec_log_shows(enum ec_log_level level)

@@ -12,6 +12,8 @@ enum ec_log_level ec_log_level_parse(const char *name);
 /* `path` NULL: stderr. The file is created 0600 and appended to. */
 bool ec_log_open(enum ec_log_level level, const char *path, GError **error);
 void ec_log_close(void);
+/* Whether messages go to a file and not to stderr. */
+bool ec_log_has_file(void);
 /* Whether messages of this level go out. */
 bool ec_log_shows(enum ec_log_level level);
 /* One line; control characters in it are replaced. */

@@ -626,11 +626,13 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) != 0) {
-        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN, "%s can't be opened: %s", path, g_strerror(errno));
+        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN,
+                    "%s can't be opened: %s; give the path of a library or program", path, g_strerror(errno));
         return NULL;
     }
     if (!S_ISREG(status.st_mode)) {
-        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN, "%s is no file: give the path of a library", path);
+        g_set_error(error, EC_TARGET_ERROR, EC_TARGET_ERROR_OPEN,
+                    "%s is no file: give the path of a library or program", path);
         return NULL;
     }
     struct ec_library *library = library_find(list, status.st_dev, status.st_ino);

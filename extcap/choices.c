@@ -30,30 +30,39 @@ static void describe_library(GString *text, const struct ec_library *library)
                                *ec_library_get_version(library) ? " " : "", ec_library_get_version(library));
 }
 
-static void offer_process(const struct ec_process *process, ec_choice_func func, void *data)
+/* False: nothing in it is these modules'. */
+static bool offer_process(const struct ec_process *process, unsigned modules, ec_choice_func func, void *data)
 {
     g_autoptr(GString) libraries = g_string_new(NULL);
     g_autofree char *value = g_strdup_printf("%u", process->pid);
     g_autofree char *text = NULL;
     g_autofree char *display = NULL;
 
-    for (guint i = 0; i < process->libraries->len; i++)
-        describe_library(libraries, g_ptr_array_index(process->libraries, i));
+    for (guint i = 0; i < process->libraries->len; i++) {
+        const struct ec_library *library = g_ptr_array_index(process->libraries, i);
+
+        if (modules & 1u << library->module)
+            describe_library(libraries, library);
+    }
+    if (!libraries->len)
+        return false;
     text = g_strdup_printf("%u %.*s: %s", process->pid, (int)sizeof(process->comm), process->comm, libraries->str);
     display = make_safe(text);
     func(data, value, display, true);
+    return true;
 }
 
-static void offer_processes(ec_choice_func func, void *data)
+static void offer_processes(unsigned modules, ec_choice_func func, void *data)
 {
     g_autoptr(ec_target_list) list = ec_target_list_new(true, NULL);
     GPtrArray *processes = ec_target_list_get_processes(list);
+    bool any = false;
 
     for (guint i = 0; i < processes->len; i++)
-        offer_process(g_ptr_array_index(processes, i), func, data);
+        any |= offer_process(g_ptr_array_index(processes, i), modules, func, data);
     /* Wireshark 4.0 shows no widget at all for an empty list. */
-    if (!processes->len)
-        func(data, "none", "No process that may be read has a TLS library loaded", false);
+    if (!any)
+        func(data, "none", "No such process runs that may be read", false);
 }
 
 static void offer_interface(const struct ec_interface *interface, ec_choice_func func, void *data)
@@ -88,10 +97,10 @@ static const char *describe_choice(const struct ec_option *option, const char *c
     return module ? module->display : choice;
 }
 
-void ec_choices_foreach(const struct ec_option *option, ec_choice_func func, void *data)
+void ec_choices_foreach(const struct ec_option *option, unsigned modules, ec_choice_func func, void *data)
 {
     if (option->id == EC_OPTION_PID)
-        offer_processes(func, data);
+        offer_processes(modules, func, data);
     else if (option->id == EC_OPTION_INTERFACE)
         offer_interfaces(func, data);
     for (const char *const *choice = option->choices; choice && *choice; choice++)

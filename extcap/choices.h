@@ -8,5 +8,6 @@
  * entry that is not enabled only tells something. */
 typedef void (*ec_choice_func)(void *data, const char *value, const char *display, bool enabled);
 
-/* Calls `func` for each choice of the option, if it has any. */
-void ec_choices_foreach(const struct ec_option *option, ec_choice_func func, void *data);
+/* Calls `func` for each choice of the option, if it has any. `modules`: bits of 1 << enum ec_module_id, those whose
+ * processes are offered. */
+void ec_choices_foreach(const struct ec_option *option, unsigned modules, ec_choice_func func, void *data);

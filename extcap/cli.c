@@ -16,10 +16,27 @@
 #define STATUS_FAILURE 1
 #define STATUS_USAGE 2
 
-static int fail(const struct ec_options *options, const GError *error)
+/* The words beside the modules. */
+static const struct query {
+    const char *name;
+    int (*run)(int n_args, char *const *args);
+    const char *help;
+} queries[] = {
+    {"list", ec_list_run,
+     "Usage: ecapture list [--json]\n\n"
+     "Shows the processes that could be captured: their TLS libraries, shells and\n"
+     "database servers, and how each would be hooked, or why it can't be.\n"},
+    {"doctor", ec_doctor_run,
+     "Usage: ecapture doctor [--json]\n\n"
+     "Shows what this kernel has, what a capture would use for each of its jobs, and\n"
+     "what is missing, what that costs and how to get it. Exit status 1: a capture\n"
+     "can't start.\n"},
+};
+
+static int fail(const GError *error)
 {
     fprintf(stderr, "ecapture: %s\n", error->message);
-    if (options->log_file)
+    if (ec_log_has_file())
         ec_log_error("%s", error->message);
     return g_error_matches(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE) ? STATUS_USAGE : STATUS_FAILURE;
 }
@@ -42,7 +59,7 @@ static bool parse_module(struct ec_options *options, const char *name, GError **
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         g_string_append_printf(names, ", %s", ec_modules[i].name);
     g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
-                "there is no module '%s': use one of %s, or list, or doctor", name, names->str);
+                "there is no module '%s': use one of %s, or the commands list and doctor", name, names->str);
     return false;
 }
 
@@ -78,7 +95,6 @@ static bool settle_text(struct ec_options *options, GError **error)
 {
     bool rotates = options->text.output.rotate_size || options->text.output.rotate_seconds;
 
-    options->mode = EC_MODE_TEXT;
     options->text.output.path = options->pcapfile ? options->pcapfile : "-";
     if (rotates && is_stdout(options->pcapfile))
         return set_usage_error(error, "only files can be rotated: add -w FILE");
@@ -93,15 +109,53 @@ static bool settle_text(struct ec_options *options, GError **error)
     return true;
 }
 
+static bool refuse_option(const struct ec_option *option, const char *reason, GError **error)
+{
+    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "--%s %s", option->name, reason);
+    return false;
+}
+
+/* Whoever gives an option expects something of it: one that would change nothing is refused. */
+static bool check_given(const struct ec_options *options, GError **error)
+{
+    bool text = options->mode == EC_MODE_TEXT;
+
+    for (size_t i = 0; i < EC_OPTION_MAX; i++) {
+        const struct ec_option *option = &ec_option_table[i];
+
+        if (!options->given[i])
+            continue;
+        if (!ec_option_is_for(option, options->modules))
+            return refuse_option(option, "is not for this module: leave it out, or name another module, or all", error);
+        if (text && option->packets)
+            return refuse_option(option, "is for packets, text mode has none: leave it out, or add -w FILE", error);
+        if (!text && option->group == EC_GROUP_TEXT)
+            return refuse_option(option, "is for text mode: leave it out, or add -m text", error);
+    }
+    return true;
+}
+
+/* Shells and databases have statements and commands, nothing else. */
+static bool check_packets(const struct ec_options *options, GError **error)
+{
+    if (ec_modules_have(options->modules, true))
+        return true;
+    if (options->mode == EC_MODE_PCAP || options->mode == EC_MODE_KEYLOG)
+        return set_usage_error(error, "this module has neither packets nor secrets: use -m pcapng, or -m text");
+    if (options->filter)
+        return set_usage_error(error,
+                               "a capture filter is for packets, this module has none: choose processes with -p");
+    return true;
+}
+
 static bool settle_output(struct ec_options *options, GError **error)
 {
-    if (options->mode == EC_MODE_TEXT || (!options->mode_given && !options->pcapfile && !options->keylogfile))
-        return settle_text(options, error);
-    if (options->text_option) {
-        g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
-                    "--%s is for text mode: leave it out, or add -m text", options->text_option);
+    if (!options->mode_given && !options->pcapfile && !options->keylogfile)
+        options->mode = EC_MODE_TEXT;
+    if (!check_given(options, error) || !check_packets(options, error))
         return false;
-    }
+    if (options->mode == EC_MODE_TEXT)
+        return settle_text(options, error);
     if (!check_plaintext(options, error))
         return false;
     if (options->mode == EC_MODE_KEYLOG)
@@ -133,6 +187,12 @@ static bool check_command(const struct ec_options *options, GError **error)
     return false;
 }
 
+static int print_version(void)
+{
+    puts("ecapture " ECAPTURE_VERSION);
+    return 0;
+}
+
 static int capture(const char *module, int n_args, char *const *args)
 {
     g_autoptr(ec_options) options = ec_options_new();
@@ -140,38 +200,46 @@ static int capture(const char *module, int n_args, char *const *args)
     int status = 0;
 
     if (!parse_module(options, module, &error) || !ec_options_parse(options, EC_FRONT_CLI, n_args, args, &error))
-        return fail(options, error);
+        return fail(error);
     if (options->help) {
-        ec_help_print(stdout);
+        ec_help_print(stdout, ec_module_get(module));
         return 0;
     }
+    if (options->version)
+        return print_version();
     if (!settle_output(options, &error) || !check_command(options, &error) || !ec_options_check(options, &error) ||
         !ec_log_open(options->log_level, options->log_file, &error) || !ec_run_command_line(options, &status, &error))
-        return fail(options, error);
+        return fail(error);
     return status;
 }
 
-static int print_version(void)
+static bool is_help(const char *word)
 {
-    puts("ecapture " ECAPTURE_VERSION);
+    return !strcmp(word, "-h") || !strcmp(word, "--help");
+}
+
+static int query(const struct query *query, int n_args, char *const *args)
+{
+    if (n_args == 0 || !is_help(args[0]))
+        return query->run(n_args, args);
+    fputs(query->help, stdout);
     return 0;
 }
 
 int ec_cli_run(int n_args, char *const *args)
 {
     if (n_args == 0) {
-        ec_help_print(stderr);
+        fprintf(stderr, "ecapture: no module is given: try ecapture tls, ecapture list, or ecapture --help\n");
         return STATUS_USAGE;
     }
-    if (!strcmp(args[0], "-h") || !strcmp(args[0], "--help")) {
-        ec_help_print(stdout);
+    if (is_help(args[0])) {
+        ec_help_print(stdout, NULL);
         return 0;
     }
     if (!strcmp(args[0], "--version"))
         return print_version();
-    if (!strcmp(args[0], "list"))
-        return ec_list_run(n_args - 1, args + 1);
-    if (!strcmp(args[0], "doctor"))
-        return ec_doctor_run(n_args - 1, args + 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(queries); i++)
+        if (!strcmp(args[0], queries[i].name))
+            return query(&queries[i], n_args - 1, args + 1);
     return capture(args[0], n_args - 1, args + 1);
 }

@@ -111,7 +111,7 @@ int ec_doctor_run(int n_args, char *const *args)
     bool json = n_args == 1 && !strcmp(args[0], "--json"), probed;
 
     if (n_args > 0 && !json) {
-        fprintf(stderr, "ecapture: bad arguments for doctor: ecapture doctor [--json]\n");
+        fprintf(stderr, "ecapture: doctor takes no arguments but --json: leave the others out\n");
         return 2;
     }
     uname(&host);

@@ -164,9 +164,9 @@ static void print_choice(void *data, const char *value, const char *display, boo
            chosen ? "true" : "false", enabled ? "" : "{enabled=false}");
 }
 
-static void print_values(const struct ec_option *option)
+static void print_values(const struct request *request, const struct ec_option *option)
 {
-    ec_choices_foreach(option, print_choice, (void *)option);
+    ec_choices_foreach(option, interface_modules(request->interface), print_choice, (void *)option);
 }
 
 static void print_key(const char *key, const char *value)
@@ -193,10 +193,10 @@ static void print_argument(const struct ec_option *option)
     printf("{group=%s}\n", ec_option_group_get_name(option->group));
 }
 
-/* The module is asked for only where the interface leaves it open. */
+/* The module is asked for only where the interface leaves it open, and nothing that it has no use for. */
 static bool is_offered(const struct request *request, const struct ec_option *option)
 {
-    return (option->fronts & EC_FRONT_EXTCAP) &&
+    return (option->fronts & EC_FRONT_EXTCAP) && ec_option_is_for(option, interface_modules(request->interface)) &&
            (option->id != EC_OPTION_MODULE || !strcmp(request->interface, "ecapture"));
 }
 
@@ -208,7 +208,7 @@ static int reload_option(const struct request *request)
         fprintf(stderr, "ecapture: option '%s' has no list to reload: reload pid\n", request->reload);
         return 1;
     }
-    print_values(option);
+    print_values(request, option);
     return 0;
 }
 
@@ -223,7 +223,7 @@ static int show_config(const struct request *request)
     for (size_t i = 0; i < EC_OPTION_MAX; i++) {
         if (is_offered(request, &ec_option_table[i])) {
             print_argument(&ec_option_table[i]);
-            print_values(&ec_option_table[i]);
+            print_values(request, &ec_option_table[i]);
         }
     }
     return 0;

@@ -6,15 +6,12 @@
 #include <string.h>
 
 /* Columns of --help: where the texts begin, and where they break. */
-#define TEXT_COLUMN 30
-#define LINE_WIDTH 100
+#define TEXT_COLUMN 28
+#define LINE_WIDTH 80
 
-static bool has_options(enum ec_option_group group)
+static bool is_shown(const struct ec_option *option, unsigned modules)
 {
-    for (size_t i = 0; i < EC_OPTION_MAX; i++)
-        if ((ec_option_table[i].fronts & EC_FRONT_CLI) && ec_option_table[i].group == group)
-            return true;
-    return false;
+    return (option->fronts & EC_FRONT_CLI) && ec_option_is_for(option, modules);
 }
 
 /* "-p, --pid PID" */
@@ -29,8 +26,9 @@ static char *format_names(const struct ec_option *option)
 /* The tooltip, with the default where there is one. */
 static char *format_text(const struct ec_option *option)
 {
-    return option->default_text ? g_strdup_printf("%s (default: %s)", option->tooltip, option->default_text)
-                                : g_strdup(option->tooltip);
+    return g_strdup_printf("%s%s%s%s%s", option->tooltip, option->repeats ? "; may be repeated" : "",
+                           option->default_text ? " (default: " : "", option->default_text ? option->default_text : "",
+                           option->default_text ? ")" : "");
 }
 
 static void print_wrapped(FILE *out, const char *text)
@@ -63,40 +61,76 @@ static void print_option(FILE *out, const struct ec_option *option)
     print_wrapped(out, text);
 }
 
-static void print_group(FILE *out, enum ec_option_group group)
+static void print_group(FILE *out, enum ec_option_group group, unsigned modules)
 {
-    if (!has_options(group))
-        return;
-    fprintf(out, "\n%s:\n", ec_option_group_get_name(group));
-    for (size_t i = 0; i < EC_OPTION_MAX; i++)
-        if ((ec_option_table[i].fronts & EC_FRONT_CLI) && ec_option_table[i].group == group)
-            print_option(out, &ec_option_table[i]);
+    bool heading = false;
+
+    for (size_t i = 0; i < EC_OPTION_MAX; i++) {
+        if (ec_option_table[i].group != group || !is_shown(&ec_option_table[i], modules))
+            continue;
+        if (!heading)
+            fprintf(out, "\n%s:\n", ec_option_group_get_name(group));
+        heading = true;
+        print_option(out, &ec_option_table[i]);
+    }
 }
 
-void ec_help_print(FILE *out)
+static void print_options(FILE *out, unsigned modules)
+{
+    for (unsigned group = 0; group < EC_GROUP_MAX; group++)
+        print_group(out, group, modules);
+}
+
+static void print_module_help(FILE *out, const struct ec_module *module)
+{
+    const char *name = module->name, *filter = module->packets ? " [CAPTURE FILTER]" : "";
+
+    fprintf(out, "Usage: ecapture %s [OPTION]...%s\n", name, filter);
+    fprintf(out, "       ecapture %s [OPTION]...%s -- COMMAND [ARGUMENT]...\n\n", name, filter);
+    if (module->packets)
+        fprintf(out,
+                "%s. With -w or -k, captures packets together\nwith the TLS secrets that decrypt them and the "
+                "processes behind them; without,\nshows as text what programs say over TLS.\n",
+                module->display);
+    else
+        fprintf(out, "%s. Shows as text what it is told to do; with -w, writes that to a pcapng\nfile.\n",
+                module->display);
+    print_options(out, 1u << module->id);
+}
+
+static void print_whole_help(FILE *out)
 {
     fputs("Usage: ecapture MODULE [OPTION]... [CAPTURE FILTER]\n"
           "       ecapture MODULE [OPTION]... [CAPTURE FILTER] -- COMMAND [ARGUMENT]...\n"
-          "       ecapture list [--json]\n"
-          "       ecapture doctor [--json]\n"
+          "       ecapture list [--json]      what could be hooked, and how, or why not\n"
+          "       ecapture doctor [--json]    what this kernel lacks, and what that costs\n"
           "\n"
-          "With -w or -k, captures packets together with the TLS secrets that decrypt them and the processes\n"
-          "behind them; without, shows as text what programs say over TLS.\n"
+          "With -w or -k, captures packets together with the TLS secrets that decrypt them\n"
+          "and the processes behind them; without, shows as text what programs say over\n"
+          "TLS. ecapture MODULE --help shows the options of one module.\n"
           "\n"
           "Modules:\n",
           out);
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         fprintf(out, "  %-*s%s\n", TEXT_COLUMN - 2, ec_modules[i].name, ec_modules[i].display);
     fprintf(out, "  %-*severy module above\n", TEXT_COLUMN - 2, "all");
-    for (unsigned group = 0; group < EC_GROUP_MAX; group++)
-        print_group(out, group);
+    print_options(out, (1u << EC_MODULE_MAX) - 1);
     fputs("\n"
           "Examples:\n"
-          "  ecapture tls -w - port 443 | wireshark -k -i -\n"
+          "  ecapture tls -- curl https://example.org\n"
           "  ecapture tls -w curl.pcapng -- curl https://example.org\n"
+          "  ecapture tls -w - port 443 | wireshark -k -i -\n"
           "  ecapture tls -k keys.log -p 1234\n"
-          "  ecapture tls -t 1000 -- curl https://example.org\n",
+          "  ecapture bash\n",
           out);
+}
+
+void ec_help_print(FILE *out, const struct ec_module *module)
+{
+    if (module)
+        print_module_help(out, module);
+    else
+        print_whole_help(out);
 }
 
 /* A dash of an option is a minus sign for troff; a backslash is its escape. */

@@ -143,7 +143,7 @@ int ec_list_run(int n_args, char *const *args)
     bool json = n_args == 1 && !strcmp(args[0], "--json");
 
     if (n_args > 0 && !json) {
-        fprintf(stderr, "ecapture: bad arguments for list: ecapture list [--json]\n");
+        fprintf(stderr, "ecapture: list takes no arguments but --json: leave the others out\n");
         return 2;
     }
     list = ec_target_list_new(true, &unreadable);

@@ -106,6 +106,13 @@ static bool usage_error(GError **error, const char *cause, const char *word, con
     return false;
 }
 
+static bool missing_value(GError **error, const char *word, const struct ec_option *option)
+{
+    g_autofree char *remedy = g_strdup_printf("give %s", option->expect);
+
+    return usage_error(error, "a value is missing after option", word, remedy);
+}
+
 static bool parse_option(struct ec_options *options, enum ec_option_front front, const char *word,
                          struct arguments *arguments, GError **error)
 {
@@ -114,12 +121,13 @@ static bool parse_option(struct ec_options *options, enum ec_option_front front,
 
     if (!option)
         return usage_error(error, "unknown option", word, "ecapture --help lists them");
+    options->given[option->id] = true;
     if (option->type == EC_OPTION_TYPE_FLAG)
         return value ? usage_error(error, "no value belongs to option", word, "leave it out")
                      : option->set(options, option, NULL, error);
     if (!value) {
         if (!arguments->left)
-            return usage_error(error, "a value is missing after option", word, option->expect);
+            return missing_value(error, word, option);
         value = *arguments->next++;
         arguments->left--;
     }

@@ -19,23 +19,20 @@ static bool refuse(const struct ec_option *option, const char *value, GError **e
 
 bool ec_option_set_hex(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
-    (void)value, (void)error;
-    options->text_option = option->name;
+    (void)option, (void)value, (void)error;
     options->text.hex = true;
     return true;
 }
 
 bool ec_option_set_json(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
-    (void)value, (void)error;
-    options->text_option = option->name;
+    (void)option, (void)value, (void)error;
     options->text.json = true;
     return true;
 }
 
 bool ec_option_set_color(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
-    options->text_option = option->name;
     for (int i = 0; ec_option_color_choices[i]; i++) {
         if (!strcmp(ec_option_color_choices[i], value)) {
             options->text.color = (enum ec_text_color)i;
@@ -49,7 +46,6 @@ bool ec_option_set_tsize(struct ec_options *options, const struct ec_option *opt
 {
     guint64 number = 0;
 
-    options->text_option = option->name;
     if (!g_ascii_string_to_unsigned(value, 10, option->min, option->max, &number, NULL))
         return refuse(option, value, error);
     options->text.shown_max = (size_t)number;
@@ -65,7 +61,6 @@ bool ec_option_set_rotate_size(struct ec_options *options, const struct ec_optio
     g_autofree char *digits = g_strndup(value, suffix ? len - 1 : len);
     guint64 number = 0;
 
-    options->text_option = option->name;
     if (!g_ascii_string_to_unsigned(digits, 10, option->min, option->max, &number, NULL))
         return refuse(option, value, error);
     options->text.output.rotate_size = number << (suffix ? 10 * (suffix - suffixes + 1) : 0);
@@ -75,7 +70,6 @@ bool ec_option_set_rotate_size(struct ec_options *options, const struct ec_optio
 bool ec_option_set_rotate_time(struct ec_options *options, const struct ec_option *option, const char *value,
                                GError **error)
 {
-    options->text_option = option->name;
     return g_ascii_string_to_unsigned(value, 10, option->min, option->max, &options->text.output.rotate_seconds,
                                       NULL) ||
            refuse(option, value, error);

@@ -75,7 +75,7 @@ bool ec_option_set_path(struct ec_options *options, const struct ec_option *opti
 {
     if (!*value)
         return refuse(option, value, error);
-    g_ptr_array_add(options->paths[option->module], g_strdup(value));
+    g_ptr_array_add(options->paths[g_bit_nth_lsf(option->modules, -1)], g_strdup(value));
     return true;
 }
 

@@ -73,7 +73,7 @@ enum ec_option_front { EC_FRONT_CLI = 1 << 0, EC_FRONT_EXTCAP = 1 << 1 };
 
 enum ec_option_group {
     EC_GROUP_TARGET,
-    EC_GROUP_PACKETS,
+    EC_GROUP_CAPTURE,
     EC_GROUP_OUTPUT,
     EC_GROUP_TEXT, /* likewise of the command line */
     EC_GROUP_LOG,
@@ -107,7 +107,6 @@ struct ec_options {
     char *pcapfile;             /* NULL: not given; "-" is stdout */
     char *keylogfile;           /* likewise */
     struct ec_text_config text; /* its output's path is that of `pcapfile` */
-    const char *text_option;    /* the last option given that only text mode has; NULL: none */
     bool comments;
     enum ec_plaintext_mode plaintext;
     enum ec_log_level log_level;
@@ -115,6 +114,7 @@ struct ec_options {
     char *filter;   /* the words that are no options, joined; NULL: none */
     char **command; /* what follows "--", NULL-terminated; NULL: none */
     bool help, version;
+    bool given[EC_OPTION_MAX]; /* which options there were */
 };
 
 struct ec_option {
@@ -134,11 +134,16 @@ struct ec_option {
     const char *const *choices; /* of a selector, NULL-terminated */
     uint64_t min, max;          /* of an unsigned */
     bool reload;                /* its list can be asked for again */
-    enum ec_module_id module;   /* of an option that names a file to hook: whose */
+    bool repeats;               /* on the command line it may be given several times */
+    unsigned modules;           /* bits of 1 << enum ec_module_id: of those it is for, 0: all; one that names a file
+                                   to hook has a single module, the file's */
+    bool packets;               /* is for what text mode has none of */
     bool (*set)(struct ec_options *options, const struct ec_option *option, const char *value, GError **error);
 };
 
 extern const struct ec_option ec_option_table[EC_OPTION_MAX];
+/* Whether any of these modules (likewise bits) has a use for the option. */
+bool ec_option_is_for(const struct ec_option *option, unsigned modules);
 
 enum ec_option_error {
     EC_OPTION_ERROR_USAGE, /* the words are wrong: exit status 2 */

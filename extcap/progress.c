@@ -38,28 +38,35 @@ char *ec_progress_format(const struct ec_statistics *total, bool verify)
 /* Every counter of ec_statistics that isn't part of the first lines. */
 static const struct remark {
     size_t offset;
-    const char *text;
+    const char *noun, *text; /* "2 packets lost": the noun takes the plural */
 } remarks[] = {
     /* First: see ec_progress_format_text_summary() and _message_summary(). */
-    {G_STRUCT_OFFSET(struct ec_statistics, messages), "messages: plaintext, commands or statements"},
-    {G_STRUCT_OFFSET(struct ec_statistics, handshakes_unmatched), "handshakes gave secrets, but weren't captured"},
-    {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secrets came too late for a packet that needed them"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packets lost, the ring was full: raise --mapsize"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_read), "packets lost, unreadable in the kernel"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_queue), "packets not held for their secrets, the queue was full"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_ring), "secrets lost, the ring was full"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_fault), "secrets lost, unreadable in the program's memory"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secrets refused, no valid label or length"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_unproven),
-     "secrets of NSS refused, the key's value wasn't seen"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "changes of a socket's owner lost, the ring was full"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_ring), "messages lost, the ring was full: raise --mapsize"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_fault), "messages lost, unreadable in the program's memory"},
-    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_invalid), "messages lost, not to be made sense of"},
-    {G_STRUCT_OFFSET(struct ec_statistics, truncated), "packets cut at the greatest length there is"},
-    {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packets of this machine without a known process"},
-    {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packets whose time was raised to keep the order"},
+    {G_STRUCT_OFFSET(struct ec_statistics, messages), "message", "of plaintext, commands or statements"},
+    {G_STRUCT_OFFSET(struct ec_statistics, handshakes_unmatched), "handshake",
+     "gave secrets, but no packets in this capture"},
+    {G_STRUCT_OFFSET(struct ec_statistics, late_secrets), "secret", "came too late for a packet"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_ring), "packet", "lost, the ring was full: raise --mapsize"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_read), "packet", "lost, unreadable in the kernel"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_queue), "packet", "not held for secrets, the queue was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_ring), "secret", "lost, the ring was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_fault), "secret", "lost, unreadable in the program's memory"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_invalid), "secret", "refused, no valid label or length"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_secret_unproven), "secret",
+     "of NSS refused, the key's value wasn't seen"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_owner_ring), "change", "of a socket's owner lost, the ring was full"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_ring), "message", "lost, the ring was full: raise --mapsize"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_fault), "message", "lost, unreadable in the program's memory"},
+    {G_STRUCT_OFFSET(struct ec_statistics, drop_message_invalid), "message", "lost, not to be made sense of"},
+    {G_STRUCT_OFFSET(struct ec_statistics, truncated), "packet", "cut at the greatest length there is"},
+    {G_STRUCT_OFFSET(struct ec_statistics, unattributed), "TCP or UDP packet",
+     "of this machine without a known process"},
+    {G_STRUCT_OFFSET(struct ec_statistics, reordered), "packet", "whose time was raised to keep the order"},
 };
+
+static const char *get_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 /* From `first` on. */
 static void append_remarks(GString *text, const struct ec_statistics *total, size_t first)
@@ -68,13 +75,9 @@ static void append_remarks(GString *text, const struct ec_statistics *total, siz
         uint64_t count = G_STRUCT_MEMBER(uint64_t, total, remarks[i].offset);
 
         if (count)
-            g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s\n", count, remarks[i].text);
+            g_string_append_printf(text, "%" G_GUINT64_FORMAT " %s%s %s\n", count, remarks[i].noun, get_plural(count),
+                                   remarks[i].text);
     }
-}
-
-static const char *get_plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 char *ec_progress_format_message_summary(const struct ec_statistics *total)
@@ -101,9 +104,11 @@ char *ec_progress_format_summary(const struct ec_statistics *total, bool verify,
                            " with secrets%s; %" G_GUINT64_FORMAT " without%s%s\n",
                            total->handshakes, get_plural(total->handshakes), total->handshakes_with_secrets, verified,
                            total->handshakes_without_secrets, *misses ? ": " : "", misses);
-    g_string_append_printf(
-        text, "%" G_GUINT64_FORMAT " secret%s; %" G_GUINT64_FORMAT " packets and %" G_GUINT64_FORMAT " secrets lost\n",
-        total->secrets, get_plural(total->secrets), count_lost(total), count_lost_secrets(total));
+    g_string_append_printf(text,
+                           "%" G_GUINT64_FORMAT " secret%s; %" G_GUINT64_FORMAT " packet%s and %" G_GUINT64_FORMAT
+                           " secret%s lost\n",
+                           total->secrets, get_plural(total->secrets), count_lost(total), get_plural(count_lost(total)),
+                           count_lost_secrets(total), get_plural(count_lost_secrets(total)));
     append_remarks(text, total, 0);
     if (*ring_drops)
         g_string_append_printf(text, "packets lost, the ring was full, by CPU: %s\n", ring_drops);

@@ -17,7 +17,7 @@ static void help_print_every_option_of_the_command_line_is_told(void **state)
     FILE *out = open_memstream(&text, &size);
 
     (void)state;
-    ec_help_print(out);
+    ec_help_print(out, NULL);
     fclose(out);
     for (size_t i = 0; i < EC_OPTION_MAX; i++) {
         g_autofree char *name = g_strdup_printf(" --%s", ec_option_table[i].name);
@@ -37,12 +37,55 @@ static void help_print_no_line_is_too_long(void **state)
     g_auto(GStrv) lines = NULL;
 
     (void)state;
-    ec_help_print(out);
+    ec_help_print(out, NULL);
     fclose(out);
     lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line; line++)
-        assert_true(g_utf8_strlen(*line, -1) <= 100);
+        assert_true(g_utf8_strlen(*line, -1) <= 80);
     free(text);
+}
+
+static char *print_module_help(const char *name)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    ec_help_print(out, ec_module_get(name));
+    fclose(out);
+    return text;
+}
+
+static void help_print_module_only_its_options_are_told(void **state)
+{
+    char *tls = print_module_help("tls");
+    char *bash = print_module_help("bash");
+
+    (void)state;
+    assert_non_null(strstr(tls, "Usage: ecapture tls [OPTION]... [CAPTURE FILTER]\n"));
+    assert_non_null(strstr(tls, "--libssl"));
+    assert_non_null(strstr(tls, "--hold"));
+    assert_null(strstr(tls, "--readlineso"));
+    assert_non_null(strstr(bash, "Usage: ecapture bash [OPTION]...\n"));
+    assert_non_null(strstr(bash, "--readlineso"));
+    assert_non_null(strstr(bash, "--pcapfile"));
+    assert_null(strstr(bash, "--hold"));
+    assert_null(strstr(bash, "--keylogfile"));
+    free(tls);
+    free(bash);
+}
+
+static void help_print_module_no_line_is_too_long(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < EC_MODULE_MAX; i++) {
+        char *text = print_module_help(ec_modules[i].name);
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+        for (char **line = lines; *line; line++)
+            assert_true(g_utf8_strlen(*line, -1) <= 80);
+        free(text);
+    }
 }
 
 static void help_format_troff_dashes_are_minus_signs(void **state)
@@ -60,6 +103,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_print_every_option_of_the_command_line_is_told),
         cmocka_unit_test(help_print_no_line_is_too_long),
+        cmocka_unit_test(help_print_module_only_its_options_are_told),
+        cmocka_unit_test(help_print_module_no_line_is_too_long),
         cmocka_unit_test(help_format_troff_dashes_are_minus_signs),
     };
 

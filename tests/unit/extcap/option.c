@@ -340,7 +340,7 @@ static void options_parse_text_options_are_kept(void **state)
     struct fixture *fixture = *state;
     const struct ec_text_config *text = &fixture->options->text;
 
-    assert_null(fixture->options->text_option);
+    assert_false(fixture->options->given[EC_OPTION_ROTATE_TIME]);
     assert_true(PARSE(fixture, EC_FRONT_CLI, "-t", "10", "--hex", "--json", "--color", "never", "--rotate-size", "2M",
                       "--rotate-time=60"));
     assert_int_equal(text->shown_max, 10);
@@ -348,7 +348,8 @@ static void options_parse_text_options_are_kept(void **state)
     assert_int_equal(text->color, EC_TEXT_COLOR_NEVER);
     assert_int_equal(text->output.rotate_size, 2 << 20);
     assert_int_equal(text->output.rotate_seconds, 60);
-    assert_string_equal(fixture->options->text_option, "rotate-time");
+    assert_true(fixture->options->given[EC_OPTION_ROTATE_TIME]);
+    assert_false(fixture->options->given[EC_OPTION_PCAPFILE]);
     assert_true(PARSE(fixture, EC_FRONT_CLI, "--rotate-size", "5000"));
     assert_int_equal(text->output.rotate_size, 5000);
 }

@@ -46,6 +46,21 @@ static void progress_format_summary_clean_run_has_three_lines(void **state)
     assert_string_equal(lines[3], "");
 }
 
+static void progress_format_summary_one_takes_no_plural(void **state)
+{
+    const struct ec_statistics total = {
+        .packets = 1, .handshakes = 1, .handshakes_unmatched = 1, .secrets = 1, .drop_read = 1, .late_secrets = 2};
+    g_autofree char *text = ec_progress_format_summary(&total, false, "", "");
+
+    (void)state;
+    assert_non_null(strstr(text, "1 packet captured"));
+    assert_non_null(strstr(text, "1 TLS handshake seen"));
+    assert_non_null(strstr(text, "1 secret; 1 packet and 0 secrets lost\n"));
+    assert_non_null(strstr(text, "\n1 handshake gave secrets, but no packets in this capture\n"));
+    assert_non_null(strstr(text, "\n2 secrets came too late for a packet\n"));
+    assert_non_null(strstr(text, "\n1 packet lost, unreadable in the kernel\n"));
+}
+
 static void progress_format_summary_verified_and_misses_are_told(void **state)
 {
     const struct ec_statistics total = {
@@ -103,6 +118,7 @@ int main(void)
         cmocka_unit_test(progress_format_counters_are_named),
         cmocka_unit_test(progress_format_message_summary_speaks_of_no_packets),
         cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
+        cmocka_unit_test(progress_format_summary_one_takes_no_plural),
         cmocka_unit_test(progress_format_summary_verified_and_misses_are_told),
         cmocka_unit_test(progress_format_text_summary_tells_what_is_missing),
         cmocka_unit_test(progress_format_summary_every_counter_is_told),
