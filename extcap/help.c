@@ -93,7 +93,7 @@ static void print_module_help(FILE *out, const struct ec_module *module)
                 "processes behind them; without,\nshows as text what programs say over TLS.\n",
                 module->display);
     else
-        fprintf(out, "%s. Shows as text what it is told to do; with -w, writes that to a pcapng\nfile.\n",
+        fprintf(out, "%s. Shows as text what it is told to do;\nwith -w, writes that to a pcapng file.\n",
                 module->display);
     print_options(out, 1u << module->id);
 }
