@@ -24,7 +24,6 @@ struct cpu_ring {
 struct ec_mappings {
     GArray *fds;   /* of int, ended by -1 */
     GArray *rings; /* of struct cpu_ring, as the fds */
-    uint64_t lost;
     uint8_t scratch[EC_PERF_RECORD_MAX];
 };
 
@@ -124,14 +123,8 @@ const int *ec_mappings_get_fds(const ec_mappings *mappings)
     return (const int *)mappings->fds->data;
 }
 
-uint64_t ec_mappings_get_lost(const ec_mappings *mappings)
-{
-    return mappings->lost;
-}
-
-/* Stands between the parser and the caller: lets only libraries through, and counts. */
+/* Stands between the parser and the caller: lets only libraries through. */
 struct relay {
-    ec_mappings *mappings;
     const struct ec_mapping_handler *handler;
     void *data;
 };
@@ -172,7 +165,6 @@ static void relay_lost(uint64_t n_records, void *data)
 {
     const struct relay *relay = data;
 
-    relay->mappings->lost += n_records;
     if (relay->handler->lost != NULL)
         relay->handler->lost(n_records, relay->data);
 }
@@ -187,7 +179,7 @@ static const struct ec_mapping_handler relay_handler = {
 
 void ec_mappings_read(ec_mappings *mappings, const struct ec_mapping_handler *handler, void *data)
 {
-    struct relay relay = {.mappings = mappings, .handler = handler, .data = data};
+    struct relay relay = {.handler = handler, .data = data};
 
     for (guint i = 0; i < mappings->rings->len; i++) {
         struct perf_event_mmap_page *page = g_array_index(mappings->rings, struct cpu_ring, i).page;

@@ -24,5 +24,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_mappings, ec_mappings_free)
 const int *ec_mappings_get_fds(const ec_mappings *mappings);
 /* Tells all that has come, without blocking. `handler`'s functions must not call `mappings`. */
 void ec_mappings_read(ec_mappings *mappings, const struct ec_mapping_handler *handler, void *data);
-/* Records that the kernel could not write so far, each told to handler->lost too. */
-uint64_t ec_mappings_get_lost(const ec_mappings *mappings);
