@@ -86,9 +86,8 @@ static void keep_value(cap_t have, cap_t want, cap_value_t value)
     cap_set_flag(want, CAP_EFFECTIVE, 1, &value, CAP_SET);
 }
 
-/* Sets what of `kept`, if `keep`, and of cap_sys_admin, if `keep_admin`, is permitted, and nothing else, and reads it
- * back. */
-static bool set_capabilities(bool keep, bool keep_admin, GError **error)
+/* Sets what of `kept`, and of cap_sys_admin, if `keep_admin`, is permitted, and nothing else, and reads it back. */
+static bool set_capabilities(bool keep_admin, GError **error)
 {
     g_autoptr(ec_cap) have = cap_get_proc();
     g_autoptr(ec_cap) want = cap_init();
@@ -96,7 +95,7 @@ static bool set_capabilities(bool keep, bool keep_admin, GError **error)
 
     if (!have || !want)
         return fail(error, "can't read the capabilities");
-    for (size_t i = 0; keep && i < G_N_ELEMENTS(kept); i++)
+    for (size_t i = 0; i < G_N_ELEMENTS(kept); i++)
         keep_value(have, want, kept[i].value);
     if (keep_admin)
         keep_value(have, want, CAP_SYS_ADMIN);
@@ -114,14 +113,9 @@ static bool set_capabilities(bool keep, bool keep_admin, GError **error)
 
 bool ec_privilege_drop(bool keep_admin, GError **error)
 {
-    if (!set_capabilities(true, keep_admin, error))
+    if (!set_capabilities(keep_admin, error))
         return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return fail(error, "can't set no_new_privs");
     return true;
-}
-
-bool ec_privilege_drop_all(GError **error)
-{
-    return set_capabilities(false, false, error);
 }

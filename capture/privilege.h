@@ -14,6 +14,3 @@ const char *ec_privilege_get_remedy(void);
 /* Drops every capability that attaching to later processes and interfaces doesn't need, for good
  * (no_new_privs), and verifies it. `keep_admin`: later probes take cap_sys_admin here, if it is there at all. */
 bool ec_privilege_drop(bool keep_admin, GError **error);
-/* Drops all of them: for a child that runs the user's command. Async-signal-safe it is not: call it before
- * threads exist. */
-bool ec_privilege_drop_all(GError **error);
