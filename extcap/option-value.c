@@ -8,15 +8,46 @@
 
 /* PID_MAX_LIMIT, include/linux/threads.h */
 #define PID_LIMIT (4u << 20)
-/* BPF_MAP_TYPE_RINGBUF's max_entries is a power of two in 32 bits, kernel/bpf/ringbuf.c */
-#define RING_SIZE_MIN (64u << 10)
-#define RING_SIZE_MAX (1u << 31)
 
-static bool refuse(const struct ec_option *option, const char *value, GError **error)
+bool ec_option_refuse(const struct ec_option *option, const char *value, GError **error)
 {
     g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE, "--%s can't be '%s': give %s", option->name, value,
                 option->expect);
     return false;
+}
+
+bool ec_option_parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error)
+{
+    return g_ascii_string_to_unsigned(value, 10, option->min, option->max, ret_number, NULL) ||
+           ec_option_refuse(option, value, error);
+}
+
+bool ec_option_parse_size(const struct ec_option *option, const char *value, unsigned bare_shift, guint64 *ret_size,
+                          GError **error)
+{
+    static const char suffixes[] = "KMG";
+    size_t len = strlen(value);
+    const char *suffix = len ? strchr(suffixes, g_ascii_toupper(value[len - 1])) : NULL;
+    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : bare_shift;
+    g_autofree char *digits = g_strndup(value, suffix ? len - 1 : len);
+    guint64 number = 0;
+
+    if (!g_ascii_string_to_unsigned(digits, 10, 1, G_MAXUINT32, &number, NULL) || number << shift < option->min ||
+        number << shift > option->max)
+        return ec_option_refuse(option, value, error);
+    *ret_size = number << shift;
+    return true;
+}
+
+bool ec_option_parse_choice(const struct ec_option *option, const char *value, int *ret_choice, GError **error)
+{
+    for (int i = 0; option->choices[i]; i++) {
+        if (!strcmp(value, option->choices[i])) {
+            *ret_choice = i;
+            return true;
+        }
+    }
+    return ec_option_refuse(option, value, error);
 }
 
 bool ec_option_set_module(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
@@ -24,7 +55,7 @@ bool ec_option_set_module(struct ec_options *options, const struct ec_option *op
     const struct ec_module *module = ec_module_get(value);
 
     if (!module && strcmp(value, "all"))
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     options->modules = module ? 1u << module->id : (1u << EC_MODULE_MAX) - 1;
     return true;
 }
@@ -35,13 +66,13 @@ bool ec_option_set_pid(struct ec_options *options, const struct ec_option *optio
     g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
     if (!*words)
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     for (char **word = words; *word; word++) {
         guint64 number = 0;
         uint32_t pid;
 
         if (!g_ascii_string_to_unsigned(*word, 10, 1, PID_LIMIT, &number, NULL))
-            return refuse(option, value, error);
+            return ec_option_refuse(option, value, error);
         pid = (uint32_t)number;
         g_array_append_val(pids, pid);
     }
@@ -54,7 +85,7 @@ bool ec_option_set_uid(struct ec_options *options, const struct ec_option *optio
     guint64 number = 0;
 
     if (!*value)
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     /* (uid_t)-1 stands for "no user" in every system call. */
     if (!g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT32 - 1, &number, NULL)) {
         const struct passwd *entry = getpwnam(value);
@@ -74,7 +105,7 @@ bool ec_option_set_uid(struct ec_options *options, const struct ec_option *optio
 bool ec_option_set_path(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
     if (!*value)
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     g_ptr_array_add(options->paths[g_bit_nth_lsf(option->modules, -1)], g_strdup(value));
     return true;
 }
@@ -85,19 +116,9 @@ bool ec_option_set_interface(struct ec_options *options, const struct ec_option 
     g_auto(GStrv) words = g_strsplit(value, ",", -1);
 
     if (!*words || g_strv_contains((const char *const *)words, ""))
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     for (char **word = words; *word; word++)
         g_ptr_array_add(options->interfaces, g_strdup(*word));
-    return true;
-}
-
-static bool parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error)
-{
-    guint64 number = 0;
-
-    if (!g_ascii_string_to_unsigned(value, 10, option->min, option->max, &number, NULL))
-        return refuse(option, value, error);
-    *ret_number = number;
     return true;
 }
 
@@ -106,7 +127,7 @@ bool ec_option_set_snaplen(struct ec_options *options, const struct ec_option *o
 {
     guint64 number = 0;
 
-    if (!parse_number(option, value, &number, error))
+    if (!ec_option_parse_number(option, value, &number, error))
         return false;
     /* As in tcpdump, 0 is the greatest there is. */
     options->snaplen = number ? (uint32_t)number : EC_SNAPLEN_MAX;
@@ -117,19 +138,11 @@ bool ec_option_set_snaplen(struct ec_options *options, const struct ec_option *o
 bool ec_option_set_mapsize(struct ec_options *options, const struct ec_option *option, const char *value,
                            GError **error)
 {
-    static const char suffixes[] = "KMG";
-    size_t len = strlen(value);
-    const char *suffix = len ? strchr(suffixes, g_ascii_toupper(value[len - 1])) : NULL;
-    unsigned shift = suffix ? 10 * (unsigned)(suffix - suffixes + 1) : 10;
-    g_autofree char *digits = g_strndup(value, suffix ? len - 1 : len);
-    guint64 number = 0;
+    guint64 size = 0;
 
-    if (!g_ascii_string_to_unsigned(digits, 10, 1, RING_SIZE_MAX, &number, NULL))
-        return refuse(option, value, error);
-    number <<= shift;
-    if (number < RING_SIZE_MIN || number > RING_SIZE_MAX)
-        return refuse(option, value, error);
-    options->ring_size = (size_t)number;
+    if (!ec_option_parse_size(option, value, 10, &size, error))
+        return false;
+    options->ring_size = (size_t)size;
     return true;
 }
 
@@ -137,7 +150,7 @@ bool ec_option_set_hold(struct ec_options *options, const struct ec_option *opti
 {
     guint64 number = 0;
 
-    if (!parse_number(option, value, &number, error))
+    if (!ec_option_parse_number(option, value, &number, error))
         return false;
     options->hold_ms = (unsigned)number;
     return true;
@@ -148,7 +161,7 @@ bool ec_option_set_errnumber(struct ec_options *options, const struct ec_option 
 {
     guint64 number = 0;
 
-    if (!parse_number(option, value, &number, error))
+    if (!ec_option_parse_number(option, value, &number, error))
         return false;
     options->filter_status = true;
     options->status = (int)number;
@@ -157,7 +170,7 @@ bool ec_option_set_errnumber(struct ec_options *options, const struct ec_option 
 
 bool ec_option_set_count(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
 {
-    return parse_number(option, value, &options->max_packets, error);
+    return ec_option_parse_number(option, value, &options->max_packets, error);
 }
 
 bool ec_option_set_autostop(struct ec_options *options, const struct ec_option *option, const char *value,
@@ -167,14 +180,14 @@ bool ec_option_set_autostop(struct ec_options *options, const struct ec_option *
 
     if (!g_str_has_prefix(value, prefix) ||
         !g_ascii_string_to_unsigned(value + strlen(prefix), 10, 1, G_MAXUINT32, &options->max_seconds, NULL))
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     return true;
 }
 
 static bool replace(char **string, const struct ec_option *option, const char *value, GError **error)
 {
     if (!*value)
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     g_free(*string);
     *string = g_strdup(value);
     return true;
@@ -215,14 +228,14 @@ bool ec_option_set_model(struct ec_options *options, const struct ec_option *opt
             return true;
         }
     }
-    return refuse(option, value, error);
+    return ec_option_refuse(option, value, error);
 }
 
 bool ec_option_set_comments(struct ec_options *options, const struct ec_option *option, const char *value,
                             GError **error)
 {
     if (strcmp(value, "true") && strcmp(value, "false"))
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     options->comments = value[0] == 't';
     return true;
 }
@@ -238,7 +251,7 @@ bool ec_option_set_verify_extcap(struct ec_options *options, const struct ec_opt
                                  GError **error)
 {
     if (strcmp(value, "true") && strcmp(value, "false"))
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     options->verify = value[0] == 't';
     return true;
 }
@@ -257,13 +270,12 @@ const char *const ec_option_plaintext_choices[] = {
 bool ec_option_set_plaintext(struct ec_options *options, const struct ec_option *option, const char *value,
                              GError **error)
 {
-    for (int mode = 0; ec_option_plaintext_choices[mode]; mode++) {
-        if (!strcmp(value, ec_option_plaintext_choices[mode])) {
-            options->plaintext = (enum ec_plaintext_mode)mode;
-            return true;
-        }
-    }
-    return refuse(option, value, error);
+    int choice = 0;
+
+    if (!ec_option_parse_choice(option, value, &choice, error))
+        return false;
+    options->plaintext = (enum ec_plaintext_mode)choice;
+    return true;
 }
 
 bool ec_option_set_log_level(struct ec_options *options, const struct ec_option *option, const char *value,
@@ -272,7 +284,7 @@ bool ec_option_set_log_level(struct ec_options *options, const struct ec_option 
     enum ec_log_level level = ec_log_level_parse(value);
 
     if (level == EC_LOG_LEVEL_MAX)
-        return refuse(option, value, error);
+        return ec_option_refuse(option, value, error);
     options->log_level = level;
     return true;
 }

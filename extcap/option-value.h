@@ -3,6 +3,17 @@
 /* What the options set, but for those of text mode (option-text.h): ec_option.set of their rows. */
 #include "option.h"
 
+/* False, with what the option expects as error. */
+bool ec_option_refuse(const struct ec_option *option, const char *value, GError **error);
+/* From option->min to option->max, decimal. */
+bool ec_option_parse_number(const struct ec_option *option, const char *value, guint64 *ret_number, GError **error);
+/* Likewise, in bytes, with or without a suffix K, M or G; `bare_shift`: a number without one counts 1 << bare_shift
+ * bytes. */
+bool ec_option_parse_size(const struct ec_option *option, const char *value, unsigned bare_shift, guint64 *ret_size,
+                          GError **error);
+/* The place of the value among option->choices. */
+bool ec_option_parse_choice(const struct ec_option *option, const char *value, int *ret_choice, GError **error);
+
 extern const char *const ec_option_plaintext_choices[];
 
 bool ec_option_set_module(struct ec_options *options, const struct ec_option *option, const char *value,

@@ -30,6 +30,10 @@ _Static_assert(G_N_ELEMENTS(module_choices) == EC_MODULE_MAX + 2, "a choice per 
 static const char *const log_choices[] = {"error", "warning", "info", "debug", NULL};
 _Static_assert(G_N_ELEMENTS(log_choices) == EC_LOG_LEVEL_MAX + 1, "a choice per level");
 
+/* BPF_MAP_TYPE_RINGBUF's max_entries is a power of two in 32 bits, kernel/bpf/ringbuf.c */
+#define RING_SIZE_MIN (64u << 10)
+#define RING_SIZE_MAX (1u << 31)
+
 #define BOTH (EC_FRONT_CLI | EC_FRONT_EXTCAP)
 #define OF(module) (1u << EC_MODULE_##module)
 #define OF_TLS (OF(TLS) | OF(GOTLS) | OF(GNUTLS) | OF(NSS))
@@ -264,6 +268,8 @@ const struct ec_option ec_option_table[] = {
                            .expect = "a size from 64K to 2G, e.g. 256M",
                            .validation = "^[0-9]+[KkMmGg]?$",
                            .placeholder = "64M",
+                           .min = RING_SIZE_MIN,
+                           .max = RING_SIZE_MAX,
                            .set = ec_option_set_mapsize},
     [EC_OPTION_HOLD] = {.id = EC_OPTION_HOLD,
                         .name = "hold",
@@ -424,7 +430,7 @@ const struct ec_option ec_option_table[] = {
                                           "FILE_00002_DATETIME and so on; in bytes, or with suffix K, M or G",
                                .expect = "a size, e.g. 100M",
                                .min = 1,
-                               .max = G_MAXUINT32,
+                               .max = G_MAXUINT64,
                                .set = ec_option_set_rotate_size},
     [EC_OPTION_ROTATE_TIME] = {.id = EC_OPTION_ROTATE_TIME,
                                .name = "rotate-time",
