@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Roots of other Debian releases, made once by debootstrap and kept in build/roots, and what is built from source once and
 kept in build/sources: for the rows of tests/matrix that need other libraries and programs."""
+import contextlib
+import fcntl
 import glob
 import os
 import shutil
@@ -49,6 +51,15 @@ def run_or_skip(what, *command):
         raise unittest.SkipTest(f"{what}: {' '.join((run.stdout + run.stderr)[-300:].split())}")
 
 
+@contextlib.contextmanager
+def locked(directory):
+    """Other processes' tests wait: rows of tests/matrix run side by side."""
+    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    with open(directory + ".lock", "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def bootstrap(suite, root):
     """debootstrap of Debian 12 has no script of its own for later releases; theirs are sid's."""
     shutil.rmtree(root, True)
@@ -81,6 +92,12 @@ def make_root(suite, *more):
     extended()
     lab.need("debootstrap", "apt-get", "chroot", "unshare")
     root = os.path.join(BUILD, "roots", suite)
+    with locked(root):
+        fill_root(suite, root, more)
+    return root
+
+
+def fill_root(suite, root, more):
     ready, packages = os.path.join(root, "ready"), " ".join(PACKAGES[suite])
     if not os.path.exists(ready):
         bootstrap(suite, root)
@@ -92,22 +109,26 @@ def make_root(suite, *more):
     if missing := [name for name in more if not glob.glob(f"{installed}/{name}.list") + glob.glob(f"{installed}/{name}:*.list")]:
         forbid_servers(root)
         apt(root, f"install -y --no-install-recommends {' '.join(missing)}", "clean")
-    return root
 
 
 def get_source(suite, package):
     """The directory of its upstream source."""
     target = os.path.join(BUILD, "sources", f"{package}-{suite}.orig")
-    if not os.path.isdir(target):
-        root = make_root(suite)
-        with open(os.path.join(root, "etc/apt/sources.list.d/source.list"), "w", encoding="utf-8") as file:
-            file.write(f"deb-src {mirror()} {suite} main\n")
-        apt(root, f"source --download-only {package}")
-        tarball, = glob.glob(os.path.join(root, f"{package}_*.orig.tar.*[a-z2]"))
-        os.makedirs(target + ".part", exist_ok=True)
-        subprocess.run(["tar", "-xf", tarball, "-C", target + ".part", "--strip-components=1"], check=True)
-        os.rename(target + ".part", target)
+    root = make_root(suite)
+    with locked(root):
+        if not os.path.isdir(target):
+            download_source(suite, package, root, target)
     return target
+
+
+def download_source(suite, package, root, target):
+    with open(os.path.join(root, "etc/apt/sources.list.d/source.list"), "w", encoding="utf-8") as file:
+        file.write(f"deb-src {mirror()} {suite} main\n")
+    apt(root, f"source --download-only {package}")
+    tarball, = glob.glob(os.path.join(root, f"{package}_*.orig.tar.*[a-z2]"))
+    os.makedirs(target + ".part", exist_ok=True)
+    subprocess.run(["tar", "-xf", tarball, "-C", target + ".part", "--strip-components=1"], check=True)
+    os.rename(target + ".part", target)
 
 
 def built_from(path, name, script, *files):
