@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 
+import datagram
+import debian
 import lab
 import live
 
 
-class Nss(live.LiveLab):
+class Nss(live.LiveLab, datagram.DatagramLab):
     def database(self):
         """A directory with a key database that holds the server's certificate as "e2e"."""
         directory = self.path("nssdb")
@@ -133,3 +135,24 @@ class Nss(live.LiveLab):
                     file.write('user_pref("security.tls.version.max", 3);\n')
             self.firefox(profile, f"https://localhost:8443{paths[-1]}")
         self.finish(tshark, paths, breaks_off=True)
+
+    def test_firefox_quic(self):
+        """HTTP/3 from ngtcp2's server; without a server's word that it has HTTP/3, on that of a preference for tests."""
+        debian.extended()
+        lab.need("firefox-esr", "certutil")
+        self.trusted_certificate()
+        self.start_quic_server()
+        profile = self.profile()
+        with open(os.path.join(profile, "user.js"), "a", encoding="utf-8") as file:
+            file.write('user_pref("network.http.http3.alt-svc-mapping-for-testing", "localhost;h3=:4433");\n'
+                       'user_pref("network.http.http3.disable_when_third_party_roots_found", false);\n')
+        path = self.path("firefox.pcapng")
+        ecapture = self.start_ecapture("--verify", "-w", path, *live.HOLD, module="nss")
+        self.firefox(profile, "about:blank")
+        self.firefox(profile, datagram.URL.replace("127.0.0.1", "localhost"))
+        self.wait_for_traffic(path)
+        self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
+        self.assertRegex(self.read("ecapture.log"), r"([1-9]\d*) with secrets, \1 verified; 0 without")
+        rows = self.decrypt(path, f"quic.stream_data && udp.port == {datagram.PORT}", "udp.srcport", "quic.stream_data")
+        self.assertTrue([row for row in rows if row[0] == str(datagram.PORT) and datagram.BODY.encode().hex() in row[1]],
+                        "the response, decrypted")
