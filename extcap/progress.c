@@ -90,20 +90,31 @@ char *ec_progress_format_message_summary(const struct ec_statistics *total)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
-                                 const char *ring_drops)
+/* `misses`, `verify`: as of ec_progress_format_summary(). */
+static void append_handshakes(GString *text, const struct ec_statistics *total, bool verify, const char *misses)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
     g_autofree char *verified = format_verified(total, verify);
 
-    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packet%s captured, %s\n", total->packets,
-                           get_plural(total->packets), size);
+    if (!total->handshakes) {
+        g_string_append(text, "no TLS handshakes seen\n");
+        return;
+    }
     g_string_append_printf(text,
                            "%" G_GUINT64_FORMAT " TLS handshake%s seen, %" G_GUINT64_FORMAT
                            " with secrets%s; %" G_GUINT64_FORMAT " without%s%s\n",
                            total->handshakes, get_plural(total->handshakes), total->handshakes_with_secrets, verified,
                            total->handshakes_without_secrets, *misses ? ": " : "", misses);
+}
+
+char *ec_progress_format_summary(const struct ec_statistics *total, bool verify, const char *misses,
+                                 const char *ring_drops)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *size = g_format_size_full(total->bytes, G_FORMAT_SIZE_IEC_UNITS);
+
+    g_string_append_printf(text, "%" G_GUINT64_FORMAT " packet%s captured, %s\n", total->packets,
+                           get_plural(total->packets), size);
+    append_handshakes(text, total, verify, misses);
     g_string_append_printf(text,
                            "%" G_GUINT64_FORMAT " secret%s; %" G_GUINT64_FORMAT " packet%s and %" G_GUINT64_FORMAT
                            " secret%s lost\n",

@@ -43,6 +43,7 @@ static void progress_format_summary_clean_run_has_three_lines(void **state)
 
     (void)state;
     assert_int_equal(g_strv_length(lines), 4);
+    assert_string_equal(lines[1], "no TLS handshakes seen");
     assert_string_equal(lines[3], "");
 }
 
