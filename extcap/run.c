@@ -43,6 +43,23 @@ static bool check_interfaces(const struct ec_options *options, GError **error)
     return true;
 }
 
+/* Before the processes are gone through, which takes time and may have warnings of its own. */
+static bool check_paths(const struct ec_options *options, GError **error)
+{
+    for (size_t module = 0; module < EC_MODULE_MAX; module++) {
+        for (guint i = 0; i < options->paths[module]->len; i++) {
+            const char *path = g_ptr_array_index(options->paths[module], i);
+
+            if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
+                g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE,
+                            "there is no file '%s': give the path of a library or program", path);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool check_filter(const struct ec_options *options, GError **error)
 {
     g_autofree char *message = options->filter ? ec_capture_filter_check(options->filter) : NULL;
@@ -66,7 +83,7 @@ static bool check_text(const struct ec_options *options, GError **error)
 bool ec_options_check(const struct ec_options *options, GError **error)
 {
     return check_text(options, error) && check_pids(options, error) && check_interfaces(options, error) &&
-           check_filter(options, error);
+           check_paths(options, error) && check_filter(options, error);
 }
 
 /* NULL-terminated. */
