@@ -115,6 +115,7 @@ _Static_assert(sizeof(struct ec_packet) == 128, "abi");
 enum ec_secret_flag {
     EC_SECRET_UNPROVEN =
         1 << 0, /* random and secret were taken for such by their lengths: good if a ClientHello has it */
+    EC_SECRET_OF_SERVER = 1 << 1, /* client_random holds the server's, as the library has forgotten the client's */
 };
 
 /* A line of a key log, caught where the library derives it. */
@@ -423,3 +424,17 @@ enum ec_plaintext_length {
 /* Attach cookie of the probe on OpenSSL's or LibreSSL's pseudo-random function (prf.bpf.c): the library, likewise. */
 #define EC_PRF_COOKIE(library, libressl) ((uint64_t)(library) << 49 | (uint64_t) !!(libressl))
 #define EC_PRF_COOKIE_LIBRESSL(cookie) ((uint32_t)(cookie)&1)
+
+/*
+ * Attach cookie of the probes on LibreSSL's TLS 1.3 (libressl.bpf.c): EC_SECRET_COOKIE, the client random at *(ssl +
+ * pointer) + offset; in place of the registers whether it is the function that derives secrets, else one that gets the
+ * connection, and where the handshake's and the application's secrets begin in their object: multiples of 8 bytes,
+ * below 1024.
+ */
+#define EC_LIBRESSL_COOKIE(library, derives, handshake, application, pointer, offset)                                  \
+    EC_SECRET_COOKIE(library, !!(derives) << 14 | (handshake) / 8 << 7 | (application) / 8, 1, pointer, offset)
+#define EC_LIBRESSL_COOKIE_DERIVES(cookie) ((uint32_t)((cookie) >> 47) & 1)
+#define EC_LIBRESSL_COOKIE_HANDSHAKE(cookie) (((uint32_t)((cookie) >> 40) & 127) * 8)
+#define EC_LIBRESSL_COOKIE_APPLICATION(cookie) (((uint32_t)((cookie) >> 33) & 127) * 8)
+/* sizeof(struct tls13_secret): a pointer and a length */
+#define EC_LIBRESSL_SECRET_LEN 16

@@ -19,6 +19,7 @@ struct ec_flow_step {
     bool last;       /* no later packet needs anything */
     bool over;       /* the handshake was broken off */
     bool patient;    /* an end that says more may still derive these later */
+    bool answered;   /* server_random has just been set */
 };
 #define EC_LABEL_BIT(label) (1u << EC_LABEL_##label)
 
@@ -28,8 +29,9 @@ struct ec_flow {
     struct ec_endpoint client, server;
     uint8_t client_random[EC_RANDOM_LEN]; /* if has_random */
     bool has_random;
-    bool greeted;           /* handshake.c has counted it */
-    bool missed;            /* a packet went out without its secret */
+    uint8_t server_random[EC_RANDOM_LEN]; /* of TLS over TCP, once `version` is set */
+    bool greeted;                         /* handshake.c has counted it */
+    bool missed;                          /* a packet went out without its secret */
     bool settled;           /* the last packet that needs a secret has gone out: it stays for its proof alone */
     unsigned ended;         /* bits of 1 << enum ec_side: has sent its FIN */
     unsigned rank;          /* how much `reason` explains */

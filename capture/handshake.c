@@ -24,9 +24,11 @@ struct ledger {
     unsigned got, missed; /* bits of labels */
     bool hello;           /* its ClientHello was seen */
     bool unmatched;       /* it was not, although secrets have come */
+    bool of_server;       /* secrets came for the server's random: from LibreSSL */
     GArray *pending;      /* of struct ec_secret */
     ec_proof *proof;      /* NULL: not wanted, or done */
     enum ec_proof_state proof_state;
+    uint64_t time;      /* of the latest secret */
     const char *reason; /* for which it was counted as a miss; NULL: it was not */
     char comm[EC_COMM_LEN];
 };
@@ -94,6 +96,11 @@ static guint hash_random(gconstpointer key)
 static gboolean equal_random(gconstpointer a, gconstpointer b)
 {
     return !memcmp(a, b, EC_RANDOM_LEN);
+}
+
+static bool ledger_is_of_server(const struct ledger *ledger)
+{
+    return ledger->pending->len > 0 && g_array_index(ledger->pending, struct ec_secret, 0).of_server;
 }
 
 static void ledger_free(gpointer data)
@@ -174,7 +181,23 @@ static void ledger_explain_late(ec_handshakes *handshakes, struct ledger *ledger
     ledger->reason = reason_late;
 }
 
-enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time)
+/* The flow whose ServerHello has this random, or NULL. */
+static const struct ec_flow *flow_find_server(const ec_handshakes *handshakes, const uint8_t *server_random)
+{
+    GHashTableIter iterator;
+    gpointer key;
+
+    g_hash_table_iter_init(&iterator, handshakes->flows);
+    while (g_hash_table_iter_next(&iterator, &key, NULL)) {
+        const struct ec_flow *flow = key;
+
+        if (flow->has_random && flow->version && !memcmp(flow->server_random, server_random, EC_RANDOM_LEN))
+            return flow;
+    }
+    return NULL;
+}
+
+static enum ec_secret_fate secret_add(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time)
 {
     enum ec_secret_label label = ec_secret_label_parse(secret->label);
     struct waiting *waiting;
@@ -186,6 +209,7 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
         return EC_SECRET_DUPLICATE;
     ledger = ledger_add(handshakes, secret->client_random);
     ledger->got |= 1u << label;
+    ledger->time = time;
     g_array_append_vals(ledger->pending, secret, 1);
     if (ledger->proof)
         ec_proof_add_secret(ledger->proof, secret);
@@ -197,6 +221,41 @@ enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const st
         return EC_SECRET_KEPT;
     ledger_explain_late(handshakes, ledger);
     return EC_SECRET_LATE;
+}
+
+static enum ec_secret_fate secret_add_for(ec_handshakes *handshakes, struct ec_secret secret,
+                                          const struct ec_flow *flow, uint64_t time)
+{
+    enum ec_secret_fate fate;
+
+    memcpy(secret.client_random, flow->client_random, EC_RANDOM_LEN);
+    secret.of_server = false;
+    fate = secret_add(handshakes, &secret, time);
+    ledger_add(handshakes, flow->client_random)->of_server = true;
+    explicit_bzero(&secret, sizeof(secret));
+    return fate;
+}
+
+enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time)
+{
+    const struct ec_flow *flow = secret->of_server ? flow_find_server(handshakes, secret->client_random) : NULL;
+
+    return flow ? secret_add_for(handshakes, *secret, flow, time) : secret_add(handshakes, secret, time);
+}
+
+/* The flow's ServerHello has just been read: what came for its random is the client random's. */
+static void flow_claim(ec_handshakes *handshakes, const struct ec_flow *flow)
+{
+    struct ledger *ledger = flow->has_random ? ledger_get(handshakes, flow->server_random) : NULL;
+    g_autoptr(GArray) secrets = NULL;
+
+    if (!ledger || !ledger_is_of_server(ledger))
+        return;
+    secrets = ledger->pending;
+    ledger->pending = g_array_new(FALSE, FALSE, sizeof(struct ec_secret));
+    for (guint i = 0; i < secrets->len; i++)
+        secret_add_for(handshakes, g_array_index(secrets, struct ec_secret, i), flow, ledger->time);
+    explicit_bzero(secrets->data, secrets->len * sizeof(struct ec_secret));
 }
 
 /* Whether the secrets were tried and with what result, as far as that is known by now. */
@@ -349,6 +408,15 @@ bool ec_handshakes_is_datagram(const ec_handshakes *handshakes, const struct ec_
             ec_addresses_is_datagram(handshakes->addresses, &segment->source, &segment->destination));
 }
 
+/* A server of LibreSSL sends each encrypted message as it is made, and derives SERVER_TRAFFIC_SECRET_0 behind the last.
+ */
+static bool derives_behind(const ec_handshakes *handshakes, const struct ec_flow *flow, unsigned labels)
+{
+    const struct ledger *ledger = flow->has_random ? ledger_get(handshakes, flow->client_random) : NULL;
+
+    return ledger && ledger->of_server && labels & EC_LABEL_BIT(SERVER_TRAFFIC_0);
+}
+
 void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *segment, struct ec_need *ret_need)
 {
     const struct ec_flow_rules *rules = get_rules(segment);
@@ -370,6 +438,8 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
     flow->rules->read(flow, ec_endpoint_equal(&segment->source, &flow->client) ? EC_SIDE_CLIENT : EC_SIDE_SERVER,
                       segment, &step);
     flow_greet(handshakes, flow);
+    if (step.answered)
+        flow_claim(handshakes, flow);
     flow_prove(handshakes, flow, segment);
     if (step.over) {
         flow_remove(handshakes, flow);
@@ -377,7 +447,7 @@ void ec_handshakes_inspect(ec_handshakes *handshakes, const struct ec_segment *s
     }
     ret_need->labels = step.labels;
     ret_need->last = step.last;
-    ret_need->patient = step.patient;
+    ret_need->patient = step.patient || derives_behind(handshakes, flow, step.labels);
     ret_need->flow = flow;
     memcpy(ret_need->client_random, flow->client_random, EC_RANDOM_LEN);
 }
@@ -461,7 +531,7 @@ bool ec_handshakes_expire(ec_handshakes *handshakes, uint64_t now, ec_secret_fn 
 
     while ((waiting = g_queue_peek_head(&handshakes->waiting))) {
         struct ledger *ledger = ledger_get(handshakes, waiting->client_random);
-        uint64_t until = waiting->time + (ledger && ledger->hello ? GRACE_NS : 0);
+        uint64_t until = waiting->time + (ledger && (ledger->hello || ledger_is_of_server(ledger)) ? GRACE_NS : 0);
         bool ok;
 
         if (ledger && ledger->pending->len > 0 && until >= now)

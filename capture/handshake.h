@@ -35,7 +35,8 @@ enum ec_secret_fate {
     EC_SECRET_KEPT,      /* waits for the packet that needs it, or for ec_handshakes_expire() */
     EC_SECRET_LATE,      /* kept, but a packet that needed it has gone out without */
 };
-/* `time`: when the library derived it, ns on the packets' clock. The secret is copied. */
+/* `time`: when the library derived it, ns on the packets' clock. The secret is copied. One of a server's random is
+ * taken for that of the client random in whose connection the ServerHello is seen to have it, before or after. */
 enum ec_secret_fate ec_handshakes_add_secret(ec_handshakes *handshakes, const struct ec_secret *secret, uint64_t time);
 
 /* What one packet needs. Valid until the next ec_handshakes_inspect(). */

@@ -31,8 +31,9 @@ struct ec_hooks {
     unsigned count;
 };
 
-/* A hook point's places: the first one, and EC_HOOK_MORE_MAX more or Go's second. */
-enum { PROBES_MAX = 1 + EC_HOOK_MORE_MAX };
+/* A hook point's places: the first one, and NSS's, LibreSSL's or Go's others. */
+enum { PROBES_MAX = 2 + EC_LIBRESSL_ENTRIES };
+_Static_assert(PROBES_MAX >= 1 + EC_HOOK_MORE_MAX, "room for NSS's");
 
 static struct ec_probe make_nss_probe(const struct ec_hook_point *point, uint32_t id, const struct ec_hook_probe *place)
 {
@@ -57,6 +58,28 @@ static size_t collect_nss_probes(const struct ec_hook_point *point, uint32_t id,
     return 1 + point->n_more;
 }
 
+static struct ec_probe make_libressl_probe(const struct ec_hook_point *point, uint32_t id, bool derives,
+                                           uint64_t offset)
+{
+    return (struct ec_probe){EC_UPROBE_LIBRESSL, false, offset,
+                             EC_LIBRESSL_COOKIE(id, derives, point->libressl.handshake, point->libressl.application,
+                                                point->random_pointer_offset, point->random_offset)};
+}
+
+static size_t collect_prf_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
+{
+    const struct ec_libressl_point *libressl = &point->libressl;
+    size_t n = 0;
+
+    ret_probes[n++] =
+        (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset, EC_PRF_COOKIE(id, point->prf == EC_PRF_LIBRESSL)};
+    if (libressl->derive_offset)
+        ret_probes[n++] = make_libressl_probe(point, id, true, libressl->derive_offset);
+    for (unsigned i = 0; i < libressl->n_entries; i++)
+        ret_probes[n++] = make_libressl_probe(point, id, false, libressl->entries[i]);
+    return n;
+}
+
 static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
 {
     const uint8_t *at = point->registers;
@@ -64,11 +87,8 @@ static size_t collect_secret_probes(const struct ec_hook_point *point, uint32_t 
 
     if (point->kind == EC_LIBRARY_NSS || point->kind == EC_LIBRARY_NSS_KEYS || point->kind == EC_LIBRARY_NSS_TOKEN)
         return collect_nss_probes(point, id, ret_probes);
-    if (point->prf != EC_PRF_NONE) {
-        ret_probes[0] = (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset,
-                                          EC_PRF_COOKIE(id, point->prf == EC_PRF_LIBRESSL)};
-        return 1;
-    }
+    if (point->prf != EC_PRF_NONE)
+        return collect_prf_probes(point, id, ret_probes);
     if (point->kind != EC_LIBRARY_GO) {
         ret_probes[0] = (struct ec_probe){EC_UPROBE_SECRET, false, point->probe_offset,
                                           EC_SECRET_COOKIE(id, EC_SECRET_REGISTERS(at[0], at[1], at[2], at[3]),
@@ -447,12 +467,12 @@ static bool process_lives(uint32_t pid)
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-static bool has_libressl(const struct ec_process *process)
+static bool lacks_tls13(const struct ec_process *process)
 {
     for (guint i = 0; process && i < process->libraries->len; i++) {
         const struct ec_library *library = g_ptr_array_index(process->libraries, i);
 
-        if (library->hookable && library->point.prf == EC_PRF_LIBRESSL)
+        if (library->hookable && library->point.prf == EC_PRF_LIBRESSL && !library->point.libressl.derive_offset)
             return true;
     }
     return false;
@@ -465,8 +485,10 @@ enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **
     enum ec_hook_state best;
 
     if (hooked) {
-        *ret_reason =
-            has_libressl(process) ? "not supported: LibreSSL's TLS 1.3; its TLS 1.2 is" : "a hooked library gave none";
+        *ret_reason = lacks_tls13(process)
+                          ? "not supported: TLS 1.3 in this build of LibreSSL, whose code doesn't show where its "
+                            "secrets are; TLS 1.2 is"
+                          : "a hooked library gave none";
         return EC_HOOK_STATE_HOOKED;
     }
     best = process_lives(pid) ? EC_HOOK_STATE_NONE : EC_HOOK_STATE_UNKNOWN;

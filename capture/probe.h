@@ -9,10 +9,11 @@
 
 /* A row in programs.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
-    EC_UPROBE_SECRET, /* cookie: EC_SECRET_COOKIE() */
-    EC_UPROBE_PRF,    /* cookie: EC_PRF_COOKIE() */
-    EC_UPROBE_GO,     /* cookie: EC_GO_COOKIE() */
-    EC_UPROBE_NSS,    /* cookie: EC_NSS_COOKIE() */
+    EC_UPROBE_SECRET,   /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_PRF,      /* cookie: EC_PRF_COOKIE() */
+    EC_UPROBE_LIBRESSL, /* cookie: EC_LIBRESSL_COOKIE() */
+    EC_UPROBE_GO,       /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_NSS,      /* cookie: EC_NSS_COOKIE() */
     EC_UPROBE_MYSQLD_BEGIN,
     EC_UPROBE_MYSQLD_OK,
     EC_UPROBE_MYSQLD_END,        /* cookie: the layout's number, which attaching gives it */

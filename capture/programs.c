@@ -15,6 +15,7 @@ static const struct {
 } uprobes[] = {
     [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
     [EC_UPROBE_PRF] = {"ec_prf", "ec_prf_nosleep", 1u << EC_MODULE_TLS},
+    [EC_UPROBE_LIBRESSL] = {"ec_libressl", "ec_libressl_nosleep", 1u << EC_MODULE_TLS},
     [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_NSS] = {"ec_nss_secret", "ec_nss_secret_nosleep", 1u << EC_MODULE_NSS},
     [EC_UPROBE_MYSQLD_BEGIN] = {NULL, "ec_mysqld_begin", 1u << EC_MODULE_MYSQLD},

@@ -214,7 +214,9 @@ static bool give_secret(const struct ec_secret *secret, void *data)
 
 static void read_secret(ec_stream *stream, const struct ec_secret_event *event)
 {
-    struct ec_secret secret = {.secret_len = event->secret_len, .unproven = event->record.flags & EC_SECRET_UNPROVEN};
+    struct ec_secret secret = {.secret_len = event->secret_len,
+                               .unproven = event->record.flags & EC_SECRET_UNPROVEN,
+                               .of_server = event->record.flags & EC_SECRET_OF_SERVER};
 
     if (event->secret_len == 0 || event->secret_len > EC_SECRET_LEN || event->label_len >= EC_LABEL_LEN) {
         stream->statistics.drop_secret_invalid++;

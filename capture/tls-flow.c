@@ -76,6 +76,7 @@ static unsigned server_needs(struct tls_flow *flow, const struct ec_tls_peek *pe
 
     if ((peek->seen & EC_TLS_SERVER_HELLO) && !(peek->seen & EC_TLS_HELLO_RETRY)) {
         *version = peek->version;
+        memcpy(flow->base.server_random, peek->server_random, EC_RANDOM_LEN);
         if (*version == 0x0304)
             need |= EC_LABEL_BIT(CLIENT_HANDSHAKE) | EC_LABEL_BIT(SERVER_HANDSHAKE);
     }
@@ -116,6 +117,7 @@ static void read_segment(struct ec_flow *base, enum ec_side side, const struct e
     if (side == EC_SIDE_CLIENT && (peek.seen & EC_TLS_EARLY_DATA))
         flow->early = true;
     step->labels = side == EC_SIDE_SERVER ? server_needs(flow, &peek) : client_needs(flow, &peek);
+    step->answered = side == EC_SIDE_SERVER && (peek.seen & EC_TLS_SERVER_HELLO) && !(peek.seen & EC_TLS_HELLO_RETRY);
     step->last = (step->labels & (EC_LABEL_BIT(CLIENT_TRAFFIC_0) | EC_LABEL_BIT(CLIENT_RANDOM))) != 0;
     /* A handshake that fails before its ServerHello derives no secret. */
     step->over = side == EC_SIDE_SERVER && base->version == 0 && (peek.seen & EC_TLS_ALERT);

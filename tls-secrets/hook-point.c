@@ -18,6 +18,7 @@
 
 #include "elf-image.h"
 #include "label-reference.h"
+#include "libressl-hook.h"
 #include "prf-hook.h"
 #include "probe-place.h"
 #include "random-place.h"
@@ -335,6 +336,8 @@ static bool prf_point_find(const struct finder *finder, const struct ec_hook_poi
         return false;
     if (!ec_elf_image_get_offset(finder->image, function, &found.function_offset))
         return unproven(error, "the function lies outside the file");
+    if (found.prf == EC_PRF_LIBRESSL)
+        ec_libressl_find(finder->code, finder->image, &found);
     found.method = EC_HOOK_XREF;
     found.kind = found.prf == EC_PRF_LIBRESSL ? EC_LIBRARY_LIBRESSL : EC_LIBRARY_OPENSSL;
     ec_library_version_split(found.version, &found.kind);

@@ -39,6 +39,16 @@ enum ec_prf { EC_PRF_NONE, EC_PRF_OPENSSL, EC_PRF_LIBRESSL, EC_PRF_MAX };
 /* How Go passes arguments: on the stack, or, since 1.17 (x86-64) and 1.18 (aarch64), in registers. */
 enum ec_go_abi { EC_GO_ABI_STACK, EC_GO_ABI_REGISTER };
 
+/* Where LibreSSL's TLS 1.3 secrets are had (libressl-hook.h). File offsets, to be probed with the arguments as they are
+ * at a function's entry. */
+#define EC_LIBRESSL_ENTRIES 9
+struct ec_libressl_point {
+    uint64_t derive_offset;          /* of the function that derives a secret; 0: that isn't proven */
+    uint16_t handshake, application; /* bytes from the secrets' object to the first secret of either kind */
+    unsigned n_entries;
+    uint64_t entries[EC_LIBRESSL_ENTRIES]; /* of functions whose first argument is the connection */
+};
+
 #define EC_HOOK_ARGUMENTS 4
 /* A further place to probe, as probe_offset and registers of ec_hook_point. */
 struct ec_hook_probe {
@@ -60,12 +70,13 @@ struct ec_hook_point {
                                        there (OpenSSL 1.1.1, BoringSSL). `ssl`: the function's first argument */
     uint16_t random_pointer_offset; /* bytes */
     uint16_t random_offset;         /* bytes */
-    enum ec_prf prf;           /* not EC_PRF_NONE: the function is that one, probe_offset its entry, and nothing more
-                                  is set than version and build_id */
-    enum ec_go_abi go_abi;     /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
-    uint64_t go_resume_offset; /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
-                                  go-hook-point.h */
-    unsigned n_more;           /* EC_LIBRARY_NSS_TOKEN: several functions are probed, all alike */
+    enum ec_prf prf; /* not EC_PRF_NONE: the function is that one, probe_offset its entry, and nothing more
+                        is set than version and build_id, and the next one */
+    struct ec_libressl_point libressl; /* EC_PRF_LIBRESSL; if it is proven, the random's place is set, too */
+    enum ec_go_abi go_abi;             /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
+    uint64_t go_resume_offset;         /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
+                                          go-hook-point.h */
+    unsigned n_more;                   /* EC_LIBRARY_NSS_TOKEN: several functions are probed, all alike */
     struct ec_hook_probe more[EC_HOOK_MORE_MAX];
     char version[48];  /* of the library if its file tells ("3.0.22"), else "" */
     char build_id[41]; /* hex, "" if it has none */

@@ -16,6 +16,7 @@ struct ec_secret {
     uint8_t secret[EC_SECRET_LEN];
     size_t secret_len; /* bytes */
     bool unproven;     /* good only if a ClientHello with this random was seen (EC_SECRET_UNPROVEN) */
+    bool of_server;    /* client_random is the server's (EC_SECRET_OF_SERVER) */
 };
 
 enum ec_secret_label {

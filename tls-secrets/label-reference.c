@@ -106,6 +106,34 @@ void ec_label_strings_find(const struct ec_elf_image *image, struct ec_label_str
         segments_scan(image, true, ret_strings);
 }
 
+struct text_scan {
+    const struct ec_elf_segment *segment;
+    struct ec_label_strings *strings;
+    const char *text;
+};
+
+/* It may be the tail of a longer string, but ends where that ends. */
+static bool text_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    const struct text_scan *scan = data;
+    const uint8_t *end = piece + len, *hit = NULL;
+    for (const uint8_t *from = piece; (hit = memmem(from, end - from, scan->text, strlen(scan->text) + 1));
+         from = hit + 1)
+        place_add(scan->strings, scan->segment->address + (at - scan->segment->offset) + (hit - piece), 0);
+    return true;
+}
+
+void ec_label_strings_find_text(const struct ec_elf_image *image, const char *text,
+                                struct ec_label_strings *ret_strings)
+{
+    *ret_strings = (struct ec_label_strings){.places = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place))};
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
+        struct text_scan scan = {segment, ret_strings, text};
+        ec_elf_image_scan(image, segment->offset, segment->size, STRING_MARGIN, text_scan, &scan);
+    }
+}
+
 void ec_label_strings_clear(struct ec_label_strings *strings)
 {
     g_clear_pointer(&strings->places, g_array_unref);

@@ -19,6 +19,9 @@ struct ec_label_place {
 };
 /* A label may be the tail of a longer string, as linkers merge them. At most 64 places. */
 void ec_label_strings_find(const struct ec_elf_image *image, struct ec_label_strings *ret_strings);
+/* The same of any other text, shorter than the longest label, which counts as label 0. */
+void ec_label_strings_find_text(const struct ec_elf_image *image, const char *text,
+                                struct ec_label_strings *ret_strings);
 void ec_label_strings_clear(struct ec_label_strings *strings);
 
 /* A function that some labels reach as the second argument of a call. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char label[] = "key expansion";
-enum { OVERLAP = 32, PLACES_MAX = 16, BEFORE_CALL = 128 };
+enum { BEFORE_CALL = 128 };
 
 /* What tells the function's calls from others that get the label, such as memcmp's: a length that is the fifth
  * argument. */
@@ -19,40 +19,6 @@ static const struct shape {
     [EC_PRF_LIBRESSL] = {3, {0x41, 0xb8, 13, 0, 0, 0}}, /* of the label */
 };
 _Static_assert(G_N_ELEMENTS(shapes) == EC_PRF_MAX, "a shape for every kind");
-
-struct scan {
-    const struct ec_elf_segment *segment;
-    struct ec_label_strings *strings;
-};
-
-/* The label may be the tail of a longer string, but ends where that ends. */
-static bool label_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
-{
-    const struct scan *scan = data;
-    const uint8_t *end = piece + len, *hit = NULL;
-
-    for (const uint8_t *from = piece; (hit = memmem(from, (size_t)(end - from), label, sizeof(label)));
-         from = hit + 1) {
-        const struct ec_label_place place = {.address = scan->segment->address + (at - scan->segment->offset) +
-                                                        (uint64_t)(hit - piece)};
-
-        if (scan->strings->places->len == PLACES_MAX)
-            return false;
-        g_array_append_val(scan->strings->places, place);
-    }
-    return true;
-}
-
-static void label_find(const struct ec_elf_image *image, struct ec_label_strings *strings)
-{
-    const struct ec_elf_segment *segment = NULL;
-
-    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++) {
-        struct scan scan = {segment, strings};
-
-        ec_elf_image_scan(image, segment->offset, segment->size, OVERLAP, label_scan, &scan);
-    }
-}
 
 static bool call_has_shape(const struct ec_elf_image *image, uint64_t call, const struct shape *shape)
 {
@@ -90,12 +56,12 @@ static uint64_t function_choose(const struct ec_elf_image *image, const struct e
 bool ec_prf_find(struct ec_code *code, const struct ec_elf_image *image, enum ec_prf *ret_prf, uint64_t *ret_function,
                  GError **error)
 {
-    struct ec_label_strings strings = {.places = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place))};
+    struct ec_label_strings strings;
     const bool x86 = ec_elf_image_get_machine(image) == EM_X86_64;
     enum ec_prf found = EC_PRF_NONE;
     uint64_t function = 0;
 
-    label_find(image, &strings);
+    ec_label_strings_find_text(image, label, &strings);
     if (x86 && strings.places->len > 0) {
         struct ec_label_use use;
 

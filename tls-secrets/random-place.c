@@ -297,3 +297,13 @@ bool ec_random_place_find(struct ec_code *code, uint64_t logger, enum ec_random_
     }
     return false;
 }
+
+bool ec_random_accessor_find(struct ec_code *code, enum ec_random_accessor kind, uint64_t accessor,
+                             struct ec_random_place *ret_place)
+{
+    struct places places = {};
+    if (!accessor_read(code, kind, accessor, &places) || places.count != 1)
+        return false;
+    *ret_place = places.list[0];
+    return true;
+}

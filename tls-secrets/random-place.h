@@ -21,3 +21,6 @@ enum ec_random_accessor {
  * `accessor`: address of the other one. If both tell, they must agree. EC_HOOK_ERROR_UNPROVEN of hook-point.h. */
 bool ec_random_place_find(struct ec_code *code, uint64_t logger, enum ec_random_accessor kind, uint64_t accessor,
                           struct ec_random_place *ret_place, GError **error);
+/* By the accessor alone; false unless it shows just one place. */
+bool ec_random_accessor_find(struct ec_code *code, enum ec_random_accessor kind, uint64_t accessor,
+                             struct ec_random_place *ret_place);

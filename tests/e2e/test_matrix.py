@@ -153,23 +153,25 @@ class Matrix(lab.Lab):
         self.finish(2)
 
     def check_libressl(self, version):
-        """TLS 1.2 is decrypted; of TLS 1.3 the summary says that it is not supported."""
+        """Client and server, with and without TLS 1.3; the server serves both clients from one thread."""
         tool, library = built(f"libressl-{version}", "apps/openssl/openssl", "ssl/libssl.so")
+        environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library))
+        certificate, key = self.certificate()
+        self.start_server(tool, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www",
+                          env=environment)
+        self.capture("tls", "--libssl", library)
+        self.gnutls_cli()
+        self.port = 4434
         self.start_gnutls_serv()
-        for tls, told in (("-tls1_2", "1 with secrets, 1 verified; 0 without\n"),
-                          ("-tls1_3", "0 with secrets, 0 verified; 1 without: not supported: LibreSSL's TLS 1.3")):
-            self.capture("tls", "--libssl", library)
+        for tls in ("-tls1_2", "-tls1_3"):
             client = self.ns.start(tool, "s_client", "-connect", f"127.0.0.1:{self.port}", tls, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                   env=dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library)))
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
             client.stdin.write(b"GET / HTTP/1.0\r\n\r\n")
             client.stdin.flush()
             lab.wait_until(lambda: b"HTTP/1.0 200" in client.stdout.readline(), lab.READY_SECONDS, "an answer")
-            self.wait_for_traffic(self.saved)
             client.stdin.close()
             client.wait()
-            self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
-            self.assertIn(told, self.read("ecapture.log"))
+        self.finish(4)
 
     def test_libressl_3(self):
         self.check_libressl("3")

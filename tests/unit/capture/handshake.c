@@ -354,6 +354,54 @@ static void take_unproven_secret_is_given_for_a_hello_that_was_seen_alone(void *
     assert_int_equal(count, 1);
 }
 
+/* A secret of the server whose random is all `mark`. */
+static struct ec_secret make_server_secret(const char *label, uint8_t mark)
+{
+    struct ec_secret secret = {.secret_len = 32, .unproven = true, .of_server = true};
+
+    strcpy(secret.label, label);
+    memset(secret.client_random, mark, EC_RANDOM_LEN);
+    return secret;
+}
+
+static bool check_random(const struct ec_secret *secret, void *data)
+{
+    assert_int_equal(secret->client_random[0], 1);
+    return count_one(secret, data);
+}
+
+static void add_secret_of_server_is_given_for_the_client_it_answers(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
+    const struct ec_secret before[] = {make_server_secret("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 7),
+                                       make_server_secret("SERVER_HANDSHAKE_TRAFFIC_SECRET", 7)},
+                           after = make_server_secret("SERVER_TRAFFIC_SECRET_0", 7),
+                           strange = make_server_secret("SERVER_TRAFFIC_SECRET_0", 8);
+    struct connection connection = {.handshakes = handshakes};
+    const uint8_t client_random[EC_RANDOM_LEN] = {[0 ... EC_RANDOM_LEN - 1] = 1};
+    unsigned count = 0;
+    struct ec_need need;
+    (void)state;
+
+    show_hello(&connection, CLIENT, 1, TLS13, sizeof(TLS13) - 1);
+    for (size_t i = 0; i < G_N_ELEMENTS(before); i++)
+        assert_int_equal(ec_handshakes_add_secret(handshakes, &before[i], 5), EC_SECRET_KEPT);
+    assert_true(ec_handshakes_expire(handshakes, 6, check_random, &count));
+    need = show_hello(&connection, SERVER, 7, TLS13, sizeof(TLS13) - 1);
+    assert_int_equal(need.labels, BIT(CLIENT_HANDSHAKE) | BIT(SERVER_HANDSHAKE));
+    assert_int_equal(ec_handshakes_get_missing(handshakes, &need), 0);
+    assert_false(need.patient);
+    need = show_record(&connection, SERVER, 23);
+    assert_int_equal(need.labels, BIT(SERVER_TRAFFIC_0));
+    assert_true(need.patient);
+    assert_int_equal(ec_handshakes_add_secret(handshakes, &after, 9), EC_SECRET_KEPT);
+    assert_int_equal(ec_handshakes_add_secret(handshakes, &strange, 9), EC_SECRET_KEPT);
+    assert_true(ec_handshakes_take(handshakes, client_random, check_random, &count));
+    assert_int_equal(count, 3);
+    assert_true(ec_handshakes_expire(handshakes, UINT64_MAX, check_random, &count));
+    assert_int_equal(count, 3);
+}
+
 static void inspect_many_hellos_stays_bounded(void **state)
 {
     struct connection connection = {.handshakes = ec_handshakes_new(false)};
@@ -393,6 +441,7 @@ int main(void)
         cmocka_unit_test(expire_counts_each_random_without_hello_once),
         cmocka_unit_test(inspect_connection_without_hello_began_before_the_capture),
         cmocka_unit_test(take_unproven_secret_is_given_for_a_hello_that_was_seen_alone),
+        cmocka_unit_test(add_secret_of_server_is_given_for_the_client_it_answers),
         cmocka_unit_test(inspect_many_hellos_stays_bounded),
     };
 

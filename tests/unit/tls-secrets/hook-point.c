@@ -79,8 +79,8 @@ static bool symbol_take(const struct ec_elf_symbol *symbol, void *data)
     return false;
 }
 
-/* `point` is that of the one function of the unstripped file whose name holds `name`. */
-static void assert_function(const char *fixture, const char *name, const struct ec_hook_point *point)
+/* Of the one function of the unstripped file whose name holds `name`. */
+static uint64_t get_function_offset(const char *fixture, const char *name)
 {
     int fd = fixture_open(fixture, "");
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
@@ -88,8 +88,8 @@ static void assert_function(const char *fixture, const char *name, const struct 
 
     ec_elf_image_foreach_function(image, EC_ELF_SYMTAB, name, symbol_take, &address);
     assert_true(ec_elf_image_get_offset(image, address, &offset));
-    assert_int_equal(point->function_offset, offset);
     close(fd);
+    return offset;
 }
 
 static void find_prf_library_without_key_logs_gives_its_prf(void **state)
@@ -111,7 +111,45 @@ static void find_prf_library_without_key_logs_gives_its_prf(void **state)
         assert_int_equal(point.prf, rows[i].prf);
         assert_int_equal(point.kind, rows[i].kind);
         assert_int_equal(point.probe_offset, point.function_offset);
-        assert_function(rows[i].name, "tls1_PRF", &point);
+        assert_int_equal(point.function_offset, get_function_offset(rows[i].name, "tls1_PRF"));
+        assert_int_equal(point.libressl.derive_offset, 0);
+    }
+}
+
+static void find_libressl_gives_its_tls13(void **state)
+{
+    struct ec_hook_point point;
+    g_autoptr(GError) error = NULL;
+    uint64_t function;
+    (void)state;
+
+    if (!fixture_find("prf-tls13", ".stripped", NULL, &point, &error))
+        fail_msg("%s", error->message);
+    assert_int_equal(point.prf, EC_PRF_LIBRESSL);
+    assert_int_equal(point.function_offset, get_function_offset("prf-tls13", "tls1_PRF"));
+    /* struct tls13_secrets, struct ssl and struct state of fixture/tls13*: */
+    assert_int_equal(point.libressl.handshake, 8 + 16 + 3 * 16);
+    assert_int_equal(point.libressl.application, 8 + 16 + 6 * 16);
+    assert_int_equal(point.libressl.n_entries, 3);
+    assert_true(point.random_indirect);
+    assert_int_equal(point.random_pointer_offset, 8);
+    assert_int_equal(point.random_offset, 8 + 32);
+    function = get_function_offset("prf-tls13", "derive_secret");
+    assert_in_range(point.libressl.derive_offset, function, function + 64);
+}
+
+static void find_libressl_with_other_tls13_gives_its_prf_alone(void **state)
+{
+    static const char *const names[] = {"prf-tls13-swapped", "prf-tls13-no-random"};
+    (void)state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        struct ec_hook_point point;
+
+        assert_true(fixture_find(names[i], ".stripped", NULL, &point, NULL));
+        assert_int_equal(point.prf, EC_PRF_LIBRESSL);
+        assert_int_equal(point.libressl.derive_offset, 0);
+        assert_int_equal(point.libressl.n_entries, 0);
     }
 }
 #endif
@@ -400,6 +438,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifdef __x86_64__
         cmocka_unit_test(find_prf_library_without_key_logs_gives_its_prf),
+        cmocka_unit_test(find_libressl_gives_its_tls13),
+        cmocka_unit_test(find_libressl_with_other_tls13_gives_its_prf_alone),
 #endif
         cmocka_unit_test(find_every_optimisation_agrees_with_symbol),
         cmocka_unit_test(find_random_behind_pointer_is_indirect),
