@@ -413,8 +413,11 @@ enum ec_plaintext_length {
     EC_PLAINTEXT_RETURNS_LONG,  /* likewise, 64 bits of it */
     EC_PLAINTEXT_AT_ARGUMENT_4, /* *(its fourth argument), if it returns 1 or more, 32 bits of it */
     EC_PLAINTEXT_AT_ARGUMENT_5,
-    EC_PLAINTEXT_IS_ARGUMENT_3, /* its third argument, if it returns 0 or more, 32 bits of it */
+    EC_PLAINTEXT_IS_ARGUMENT_3,        /* its third argument, if it returns 0 or more, 32 bits of it */
+    EC_PLAINTEXT_RETURNS_INT_OF_FLAGS, /* as RETURNS_INT; with EC_PR_MSG_PEEK in its fourth argument it only peeks */
 };
+/* PR_MSG_PEEK, prio.h of NSPR */
+#define EC_PR_MSG_PEEK 2u
 #define EC_PLAINTEXT_COOKIE(operation, length, role)                                                                   \
     ((uint64_t)(role) << 8 | (uint64_t)(length) << 4 | (uint64_t)(operation))
 #define EC_PLAINTEXT_COOKIE_OPERATION(cookie) ((uint32_t)(cookie)&15)

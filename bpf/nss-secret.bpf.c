@@ -5,6 +5,7 @@
  * and belongs to the key in question if the object's handle is that key's.
  */
 #include "cookie.bpf.h"
+#include "plaintext.bpf.h"
 #include "secret.bpf.h"
 
 /* PKCS #11 v3.0, 4.1 and 6.4 */
@@ -42,6 +43,14 @@ struct {
     __type(key, uint64_t);
     __type(value, struct nss_value);
 } nss_values SEC(".maps");
+
+/* Master secrets, by their PK11SymKey, that have been handed out: ssl3_RecordKeyLog() tells whose they are. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct connection_key);
+    __type(value, uint8_t);
+} nss_masters SEC(".maps");
 
 /* Volatile: clang would put it into a section of strings to be merged, which libbpf takes for a map. */
 static const volatile char derive_label[] = "CLIENT_RANDOM";
@@ -90,25 +99,58 @@ static __always_inline struct ec_secret_event *begin_with_value(uint64_t cookie,
     return event;
 }
 
-/* Only TLS 1.3's: a master secret comes here after the packets that need it, and by PK11_Derive before. */
+static __always_inline struct connection_key master_key(uint64_t key)
+{
+    return (struct connection_key){.object = key, .pid = bpf_get_current_pid_tgid() >> 32};
+}
+
+static __always_inline void master_note(uint64_t key, bool is_known)
+{
+    struct connection_key master = master_key(key);
+    uint8_t one = 1;
+
+    if (config.plaintext != EC_PLAINTEXT_MISSING)
+        return;
+    if (is_known)
+        bpf_map_update_elem(&nss_masters, &master, &one, BPF_ANY);
+    else
+        bpf_map_delete_elem(&nss_masters, &master);
+}
+
+static __always_inline void master_belongs(uint64_t key, uint64_t socket)
+{
+    struct connection_key master = master_key(key);
+
+    if (config.plaintext == EC_PLAINTEXT_MISSING && bpf_map_lookup_elem(&nss_masters, &master))
+        connection_has_secret(socket);
+}
+
+/* Only TLS 1.3's secrets: a master secret comes here after the packets that need it, and by PK11_Derive before. */
 static __always_inline void take_keylog(struct pt_regs *ctx, uint64_t cookie, bool sleepable)
 {
-    const uint8_t *random = (const uint8_t *)read_argument(ctx, cookie, 0) + EC_SECRET_COOKIE_OFFSET(cookie);
+    uint64_t socket = read_argument(ctx, cookie, 0), key = read_argument(ctx, cookie, 2);
+    const uint8_t *random = (const uint8_t *)socket + EC_SECRET_COOKIE_OFFSET(cookie);
     char label[EC_LABEL_LEN] = {};
     struct ec_secret_event *event;
+    bool is_whole;
 
     if (read_label(label, (const void *)read_argument(ctx, cookie, 1), sleepable)) {
         counter_add(EC_DROP_SECRET_FAULT, 1);
         return;
     }
-    if (label[0] == 'C' && label[7] == 'R')
+    if (label[0] == 'C' && label[7] == 'R') {
+        master_belongs(key, socket);
         return;
-    event = begin_with_value(cookie, read_argument(ctx, cookie, 2), sleepable);
+    }
+    event = begin_with_value(cookie, key, sleepable);
     if (!event)
         return;
     __builtin_memcpy(event->label, label, sizeof(label));
     event->label_len = label_len(event->label);
-    secret_end(event, !read_user(event->client_random, EC_RANDOM_LEN, random, sleepable));
+    is_whole = !read_user(event->client_random, EC_RANDOM_LEN, random, sleepable);
+    if (is_whole)
+        connection_has_secret(socket);
+    secret_end(event, is_whole);
 }
 
 static __always_inline bool makes_record_keys(uint64_t mechanism)
@@ -124,10 +166,13 @@ static __always_inline void take_derive(struct pt_regs *ctx, uint64_t cookie, bo
         uint64_t len;
     } random = {};
     const uint8_t *parameters = 0;
+    uint64_t key = read_argument(ctx, cookie, 0);
     struct ec_secret_event *event;
+    bool is_whole;
 
     if (!makes_record_keys(read_argument(ctx, cookie, 1)))
         return;
+    master_note(key, false);
     if (read_user(&parameters, sizeof(parameters), (const uint8_t *)read_argument(ctx, cookie, 2) + ITEM_DATA,
                   sleepable) ||
         read_user(&random, sizeof(random), parameters + PARAMETERS_RANDOM, sleepable)) {
@@ -138,14 +183,17 @@ static __always_inline void take_derive(struct pt_regs *ctx, uint64_t cookie, bo
         counter_add(EC_DROP_SECRET_INVALID, 1);
         return;
     }
-    event = begin_with_value(cookie, read_argument(ctx, cookie, 0), sleepable);
+    event = begin_with_value(cookie, key, sleepable);
     if (!event)
         return;
 #pragma unroll
     for (uint32_t i = 0; i < DERIVE_LABEL_LEN; i++)
         event->label[i] = derive_label[i];
     event->label_len = DERIVE_LABEL_LEN;
-    secret_end(event, !read_user(event->client_random, EC_RANDOM_LEN, random.data, sleepable));
+    is_whole = !read_user(event->client_random, EC_RANDOM_LEN, random.data, sleepable);
+    if (is_whole)
+        master_note(key, true);
+    secret_end(event, is_whole);
 }
 
 static __always_inline int nss_secret(struct pt_regs *ctx, bool sleepable)

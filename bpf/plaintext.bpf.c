@@ -338,7 +338,7 @@ static __always_inline uint64_t get_length(const struct call *call, uint64_t res
         return (int)result >= 0 ? call->length : 0;
     if ((int)result <= 0)
         return 0;
-    if (kind == EC_PLAINTEXT_RETURNS_INT)
+    if (kind == EC_PLAINTEXT_RETURNS_INT || kind == EC_PLAINTEXT_RETURNS_INT_OF_FLAGS)
         return (uint32_t)result;
     if (read_user(&len, sizeof(len), (const void *)call->length, sleepable))
         return 0;
@@ -390,7 +390,8 @@ static __always_inline int leave(const struct place *place, uint64_t result, boo
     if (!connection)
         return 0;
     connection->frame[direction_of(operation) - 1] = 0;
-    if (!len)
+    /* Its secrets may have come within this very call, which shook hands first. */
+    if (!len || connection->has_secret)
         return 0;
     known = connection_move(connection, operation, len, &offset);
     if (known == len)
@@ -431,6 +432,8 @@ int ec_plaintext_enter(struct pt_regs *ctx)
     /* The verifier takes no variable offset into the context: all are read, then one is chosen. */
     asm volatile("" : "+r"(third), "+r"(fourth), "+r"(fifth));
     call.length = length == EC_PLAINTEXT_AT_ARGUMENT_5 ? fifth : length == EC_PLAINTEXT_IS_ARGUMENT_3 ? third : fourth;
+    if (length == EC_PLAINTEXT_RETURNS_INT_OF_FLAGS && fourth & EC_PR_MSG_PEEK)
+        call.cookie = EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_PEEK, EC_PLAINTEXT_RETURNS_INT, 0);
     place_get(ctx, false, &place);
     return enter(&call, &place);
 }

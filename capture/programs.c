@@ -6,6 +6,8 @@
 
 /* It matters to these when a process ends, or becomes another program. */
 #define SHELL_MODULES (1u << EC_MODULE_BASH | 1u << EC_MODULE_ZSH)
+/* Whose plaintext goes through functions of C. */
+#define C_MODULES (1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS | 1u << EC_MODULE_NSS)
 
 /* Each has a program that may sleep and one that doesn't; NULL: it never sleeps. Only what a session's modules need is
  * loaded. */
@@ -26,9 +28,8 @@ static const struct {
     [EC_UPROBE_POSTGRES_END_COMMAND] = {NULL, "ec_postgres_end_command", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_MESSAGE] = {NULL, "ec_postgres_message", 1u << EC_MODULE_POSTGRES},
     [EC_UPROBE_POSTGRES_LOGIN] = {NULL, "ec_postgres_login", 1u << EC_MODULE_POSTGRES},
-    [EC_UPROBE_PLAINTEXT_ENTER] = {NULL, "ec_plaintext_enter", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
-    [EC_UPROBE_PLAINTEXT_LEAVE] = {"ec_plaintext_leave", "ec_plaintext_leave_nosleep",
-                                   1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
+    [EC_UPROBE_PLAINTEXT_ENTER] = {NULL, "ec_plaintext_enter", C_MODULES},
+    [EC_UPROBE_PLAINTEXT_LEAVE] = {"ec_plaintext_leave", "ec_plaintext_leave_nosleep", C_MODULES},
     [EC_UPROBE_PLAINTEXT_GO_ENTER] = {"ec_plaintext_go_enter", "ec_plaintext_go_enter_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_PLAINTEXT_GO_LEAVE] = {"ec_plaintext_go_leave", "ec_plaintext_go_leave_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_SHELL_DONE] = {NULL, "ec_shell_done", SHELL_MODULES},

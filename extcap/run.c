@@ -71,19 +71,10 @@ static bool check_filter(const struct ec_options *options, GError **error)
     return false;
 }
 
-static bool check_text(const struct ec_options *options, GError **error)
-{
-    if (options->mode != EC_MODE_TEXT || options->modules != 1u << EC_MODULE_NSS)
-        return true;
-    g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE,
-                "module nss gives no plaintext to show as text: write packets with -w, or a key log with -k");
-    return false;
-}
-
 bool ec_options_check(const struct ec_options *options, GError **error)
 {
-    return check_text(options, error) && check_pids(options, error) && check_interfaces(options, error) &&
-           check_paths(options, error) && check_filter(options, error);
+    return check_pids(options, error) && check_interfaces(options, error) && check_paths(options, error) &&
+           check_filter(options, error);
 }
 
 /* NULL-terminated. */

@@ -122,6 +122,7 @@ static void branch_decode(uint32_t word, struct ec_insn *insn)
         insn->target = insn->address + signed_field(word, 5, 14) * 4;
     } else if ((word & 0xfe000000) == 0xd6000000) { /* BR, BLR, RET and their authenticating forms */
         insn->op = field(word, 21, 2) == 1 ? EC_OP_CALL : field(word, 21, 2) == 0 ? EC_OP_JUMP : EC_OP_STOP;
+        insn->src = insn->op == EC_OP_STOP ? EC_REG_NONE : reg_or_zero(field(word, 5, 5));
     } else if ((word & 0xff000000) == 0xd4000000 && field(word, 21, 3) == 1) { /* BRK */
         insn->op = EC_OP_STOP;
     } else if ((word & 0xfff00000) == 0xd5300000) { /* MRS */

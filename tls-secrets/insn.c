@@ -214,6 +214,8 @@ static void control_decode(const cs_insn *raw, enum ec_insn_op op, struct ec_ins
     insn->op = op;
     if (x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM)
         insn->target = x86->operands[0].imm;
+    else if (x86->op_count == 1 && is_register(&x86->operands[0], 8))
+        insn->src = register_get(x86->operands[0].reg);
 }
 
 static bool in_group(const cs_insn *raw, uint8_t group)

@@ -21,7 +21,7 @@ enum ec_insn_op {
     EC_OP_STORE_CONST, /* memory = value */
     EC_OP_PUSH,        /* of src, or of `value` if src is EC_REG_NONE */
     EC_OP_POP,         /* to dst */
-    EC_OP_CALL,        /* to `target`, 0 if it is computed */
+    EC_OP_CALL,        /* to `target`, 0 if it is computed: to src, or to what is in memory */
     EC_OP_JUMP,        /* likewise */
     EC_OP_BRANCH,      /* to `target` or on */
     EC_OP_STOP,        /* control does not go on: return, trap */

@@ -7,6 +7,7 @@
 #include "go-program.h"
 #include "go-table.h"
 #include "hook-point.h"
+#include "nss-socket-ops.h"
 #include "probe-place.h"
 
 #include <elf.h>
@@ -132,11 +133,9 @@ static bool moves_data(const struct function *function)
 /* How many of its arguments tell what it moves: the object, the buffer, and where the length is. */
 static int arguments_count(const struct function *function)
 {
-    static const int counts[] = {[EC_PLAINTEXT_RETURNS_INT] = 2,
-                                 [EC_PLAINTEXT_RETURNS_LONG] = 2,
-                                 [EC_PLAINTEXT_AT_ARGUMENT_4] = 4,
-                                 [EC_PLAINTEXT_AT_ARGUMENT_5] = 5,
-                                 [EC_PLAINTEXT_IS_ARGUMENT_3] = 3};
+    static const int counts[] = {
+        [EC_PLAINTEXT_RETURNS_INT] = 2,   [EC_PLAINTEXT_RETURNS_LONG] = 2,  [EC_PLAINTEXT_AT_ARGUMENT_4] = 4,
+        [EC_PLAINTEXT_AT_ARGUMENT_5] = 5, [EC_PLAINTEXT_IS_ARGUMENT_3] = 3, [EC_PLAINTEXT_RETURNS_INT_OF_FLAGS] = 4};
 
     return moves_data(function) ? counts[EC_PLAINTEXT_COOKIE_LENGTH(function->cookie)] : 1;
 }
@@ -215,6 +214,35 @@ static bool family_find(const struct ec_elf_image *image, enum ec_elf_table tabl
     for (uint32_t operation = 0; code && operation <= EC_PLAINTEXT_CLEAR; operation++)
         operation_add(&finder, operation);
     return code != NULL;
+}
+
+/* ---- NSS ---- */
+
+static bool refuse(GError **error, const char *cause)
+{
+    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, "no plaintext: %s", cause);
+    return false;
+}
+
+static bool nss_find(const struct ec_elf_image *image, GArray *points, GError **error)
+{
+    static const struct function functions[] = {
+        MOVES("recv", READ, RETURNS_INT_OF_FLAGS), MOVES("send", WRITE, RETURNS_INT), MOVES("read", READ, RETURNS_INT),
+        MOVES("write", WRITE, RETURNS_INT),        TELLS("close", FREE, UNKNOWN),     TELLS("close", FREE, UNKNOWN),
+    };
+    g_autoptr(ec_code) code = ec_code_new(image);
+    const struct finder finder = {.image = image, .code = code, .points = points};
+    struct ec_nss_socket_ops ops;
+    const char *cause = code ? ec_nss_socket_ops_find(image, code, &ops) : "the disassembler does not start";
+
+    if (cause)
+        return refuse(error, cause);
+    const uint64_t addresses[] = {ops.recv, ops.send, ops.read, ops.write, ops.close[0], ops.close[1]};
+    _Static_assert(G_N_ELEMENTS(addresses) == G_N_ELEMENTS(functions), "an address per function");
+    for (size_t i = 0; i < G_N_ELEMENTS(functions); i++)
+        if (addresses[i] != 0)
+            function_add(&finder, &functions[i], addresses[i]);
+    return true;
 }
 
 /* ---- Go ---- */
@@ -311,12 +339,6 @@ static bool returns_add(struct ec_code *code, const struct ec_elf_image *image, 
     return true;
 }
 
-static bool go_refuse(GError **error, const char *cause)
-{
-    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, "no plaintext: %s", cause);
-    return false;
-}
-
 static bool go_function_add(struct ec_code *code, const struct ec_elf_image *image, const struct function *function,
                             uint64_t address, GArray *points, GError **error)
 {
@@ -324,12 +346,12 @@ static bool go_function_add(struct ec_code *code, const struct ec_elf_image *ima
     uint64_t probe;
 
     if (!ec_go_place_find(image, address, &abi, &probe))
-        return go_refuse(error, "a function of crypto/tls begins in no known way");
+        return refuse(error, "a function of crypto/tls begins in no known way");
     if (abi != EC_GO_ABI_REGISTER)
-        return go_refuse(error, "this Go passes arguments on the stack (before 1.17; aarch64: 1.18)");
+        return refuse(error, "this Go passes arguments on the stack (before 1.17; aarch64: 1.18)");
     point_add(points, EC_PLACE_GO_ENTRY, probe, function->cookie);
     if (function->returns && !returns_add(code, image, address, points))
-        return go_refuse(error, "where a function of crypto/tls returns isn't seen");
+        return refuse(error, "where a function of crypto/tls returns isn't seen");
     return true;
 }
 
@@ -341,7 +363,7 @@ static bool go_find(const ec_go_program *program, const struct ec_elf_image *ima
     for (size_t i = 0; i < GO_MAX; i++)
         functions[i] = (struct ec_go_function){go_functions[i].name, EC_GO_NO_NAME, 0};
     if (!code || !ec_go_table_find(program, functions, GO_MAX) || functions[GO_WRITE].found != EC_GO_FOUND)
-        return go_refuse(error, "crypto/tls's Conn isn't in the table of functions");
+        return refuse(error, "crypto/tls's Conn isn't in the table of functions");
     for (size_t i = 0; i < GO_MAX; i++)
         if (functions[i].found == EC_GO_FOUND &&
             !go_function_add(code, image, &go_functions[i], functions[i].address, points, error))
@@ -361,11 +383,12 @@ GArray *ec_plaintext_points_find(int fd, GError **error)
     g_autoptr(ec_go_program) program = ec_go_program_new(image);
     if (program)
         return go_find(program, image, points, error) ? g_steal_pointer(&points) : NULL;
+    if (ec_nss_has_sockets(image))
+        return nss_find(image, points, error) ? g_steal_pointer(&points) : NULL;
     for (enum ec_elf_table table = 0; table < EC_ELF_TABLE_MAX; table++)
         for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
             if (family_find(image, table, &families[i], points))
                 return g_steal_pointer(&points);
-    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
-                "no plaintext: the symbols of its TLS functions are stripped");
+    refuse(error, "the symbols of its TLS functions are stripped");
     return NULL;
 }

@@ -2,15 +2,15 @@
 #pragma once
 /*
  * Where to hook the calls that programs read and write plaintext with: OpenSSL's and its kin's SSL_read(), SSL_write()
- * and the like, GnuTLS's gnutls_record_recv() and _send(), Go's (*tls.Conn).Read() and Write().
+ * and the like, GnuTLS's gnutls_record_recv() and _send(), Go's (*tls.Conn).Read() and Write(), and what NSS's sockets
+ * have behind NSPR's PR_Recv() and PR_Send() while they are secure.
  *
- * C functions are exported; they are found by symbol alone. In Go, whose stacks move, no return probe can be used:
- * instead the RET instructions of the function are found, by following its code from the entry.
+ * C functions are exported and found by symbol alone, but for NSS's (nss-socket-ops.h). In Go, whose stacks move, no
+ * return probe can be used: instead the RET instructions of the function are found, by following its code from the
+ * entry.
  *
  * Stripped programs (bun, Chromium) are refused: what the error paths of BoringSSL's functions refer to, a source
- * file's name, is common to the whole file, and the line beside it changes with every version. So is NSS, where even
- * the shared library exports none of them: its tables of socket operations are found by their form only, and those of a
- * plain socket have the same.
+ * file's name, is common to the whole file, and the line beside it changes with every version.
  *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
  */

@@ -112,7 +112,6 @@ class BadInput(lab.Lab):
     def test_nowhere_to_write(self):
         self.refuse("tls", "-m", "pcapng", says="-w FILE")
         self.refuse("tls", "-m", "keylog", says="-w FILE")
-        self.refuse("nss", says="no plaintext")
 
     def test_no_such_command(self):
         self.refuse(*self.capture("--", "no-such-program-here"), says="no-such-program-here")

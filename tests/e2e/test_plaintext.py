@@ -145,7 +145,9 @@ def streams(path):
     return found
 
 
-class Plaintext(lab.Lab):
+class PlaintextLab(lab.Lab):
+    """A capture of plaintext to a file."""
+
     def setUp(self):
         super().setUp()
         self.token = f"-{os.getpid()}-{time.monotonic_ns()}"
@@ -165,12 +167,6 @@ class Plaintext(lab.Lab):
         self.assertEqual(counts["drop_message_fault"], "0", counts)  # what a full ring costs is a gap of some stream
         return streams(self.saved)
 
-    def start_python_server(self, port=4440):
-        certificate, key = self.certificate()
-        server = self.ns.start(lab.PYTHON, "-c", SERVER, certificate, key, str(port), stderr=subprocess.DEVNULL)
-        lab.wait_until(lambda: self.ns.answers(port), 10, "the Python server")
-        return server
-
     def wait_for(self, process, *needles):
         """Until the file holds these bytes."""
         def there():
@@ -178,6 +174,14 @@ class Plaintext(lab.Lab):
             return all(lab.file_holds(self.saved, needle) for needle in needles)
         lab.wait_until(there, 25, f"{needles} in the file")
 
+    def start_python_server(self, port=4440):
+        certificate, key = self.certificate()
+        server = self.ns.start(lab.PYTHON, "-c", SERVER, certificate, key, str(port), stderr=subprocess.DEVNULL)
+        lab.wait_until(lambda: self.ns.answers(port), 10, "the Python server")
+        return server
+
+
+class Plaintext(PlaintextLab):
     def test_http_in_tshark(self):
         """Live, by the option of the extcap interface: HTTP/1.1, and HTTP/2 on a port of its own."""
         self.start_nginx(extra="listen 8443 ssl http2;")

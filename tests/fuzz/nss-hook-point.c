@@ -2,6 +2,8 @@
 /* The input is a library file. */
 #include "nss-hook-point.h"
 
+#include "plaintext-point.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (point.more[i].offset >= size)
             abort();
     ec_nss_version_find(fd, version);
+    g_autoptr(GArray) plaintext = ec_plaintext_points_find(fd, NULL);
+    for (guint i = 0; plaintext && i < plaintext->len; i++)
+        if (g_array_index(plaintext, struct ec_plaintext_point, i).offset >= size)
+            abort();
     close(fd);
     return 0;
 }

@@ -125,6 +125,7 @@ static void decode_arm64_control(void **state)
     assert_int_equal(arm64(0x37000040).op, EC_OP_BRANCH); /* tbnz w0, #0, #8 */
     assert_int_equal(arm64(0xd63f0040).op, EC_OP_CALL);   /* blr x2 */
     assert_int_equal(arm64(0xd63f0040).target, 0);
+    assert_int_equal(arm64(0xd63f0040).src, 2);
     assert_int_equal(arm64(0xd61f0040).op, EC_OP_JUMP); /* br x2 */
     assert_int_equal(arm64(0xd65f03c0).op, EC_OP_STOP); /* ret */
     assert_int_equal(arm64(0xd4200020).op, EC_OP_STOP); /* brk #1 */
@@ -177,6 +178,9 @@ static void decode_x86_control(void **state)
     assert_int_equal(call.target, AT + 5 + 0x10);
     assert_int_equal(X86("\xff\xd1").op, EC_OP_CALL); /* call rcx */
     assert_int_equal(X86("\xff\xd1").target, 0);
+    assert_int_equal(X86("\xff\xd1").src, 1);
+    assert_int_equal(X86("\xff\x50\x18").src, EC_REG_NONE); /* call [rax + 0x18] */
+    assert_int_equal(X86("\xff\x50\x18").displacement, 0x18);
     assert_int_equal(X86("\xeb\x02").op, EC_OP_JUMP);
     assert_int_equal(X86("\x74\x02").op, EC_OP_BRANCH);
     assert_int_equal(X86("\x74\x02").target, AT + 4);
