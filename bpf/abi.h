@@ -176,17 +176,24 @@ struct ec_statement_result {
 };
 _Static_assert(sizeof(struct ec_statement_result) == 24, "abi");
 
-/* Where MariaDB's server keeps what is read of a connection; bytes from its THD, which the probes are handed, or from
- * where the pointer there points to. */
+/* Where MariaDB's or MySQL's server keeps what is read of a connection; bytes from its THD, which the probes are
+ * handed, or from where the pointer there points to. */
 struct ec_mysqld_layout {
     uint32_t query;                 /* char *text; size_t len */
     uint32_t database;              /* likewise */
-    uint32_t connection;            /* u64 */
-    uint32_t user_pointer, user;    /* char * */
+    uint32_t connection;            /* a number */
+    uint32_t connection_size;       /* of its bytes: 4 or 8 */
+    uint32_t user_pointer, user;    /* char *text */
+    uint32_t user_len;              /* size_t, at user_pointer's; unknown: the text ends with NUL */
     uint32_t status_pointer, error; /* u32 */
     uint32_t message;               /* char[], at status_pointer's */
-    uint32_t rows_sent;             /* u64 */
+    uint32_t state;     /* u32, likewise: EC_MYSQLD_FAILED, else there is no error; unknown: its number tells */
+    uint32_t rows_sent; /* u64 */
 };
+#define EC_MYSQLD_FAILED 3 /* MySQL: Diagnostics_area::DA_ERROR */
+/* Cookies of EC_UPROBE_MYSQLD_BEGIN: which of dispatch_command()'s arguments the command is. */
+#define EC_MYSQLD_COMMAND_FIRST 0
+#define EC_MYSQLD_COMMAND_THIRD 2
 #define EC_LAYOUT_UNKNOWN UINT32_MAX /* of `query` never */
 #define EC_LAYOUTS_MAX 64
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MariaDB. A thread works on one command at a time, also with a pool of threads, so what belongs together is joined by
- * thread. The cookie of the probe at the end is the number of the program's layout.
+ * MariaDB and MySQL. A thread works on one command at a time, also with a pool of threads, so what belongs together is
+ * joined by thread. The cookie of the probe at the end is the number of the program's layout.
  */
 #include "cookie.bpf.h"
 #include "statement.bpf.h"
@@ -37,11 +37,14 @@ struct lex_string {
     uint32_t len_high;
 };
 
-/* dispatch_command(enum_server_command command, THD *thd, char *packet, uint packet_length, …) */
+/* MariaDB: dispatch_command(enum_server_command command, THD *thd, char *packet, uint packet_length, …);
+ * MySQL: dispatch_command(THD *thd, const COM_DATA *data, enum_server_command command) */
 SEC("uprobe")
 int ec_mysqld_begin(struct pt_regs *ctx)
 {
-    uint32_t command = (uint32_t)PT_REGS_PARM1(ctx);
+    /* Both are read: of a choice the compiler would make a pointer into the context, which the verifier refuses. */
+    volatile uint32_t first = (uint32_t)PT_REGS_PARM1(ctx), third = (uint32_t)PT_REGS_PARM3(ctx);
+    uint32_t command = attach_cookie(ctx) == EC_MYSQLD_COMMAND_THIRD ? third : first;
     uint64_t key = bpf_get_current_pid_tgid();
     struct running running = {.start = bpf_ktime_get_boot_ns()};
 
@@ -100,12 +103,16 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
 {
     enum { NAME = EC_STATEMENT_NAME_LEN, ROOM = sizeof(struct ec_statement_result) + 2 * NAME + NAME * 4 };
     const char *status = read_pointer(thd, layout->status_pointer);
-    const char *user = read_pointer(read_pointer(thd, layout->user_pointer), layout->user);
+    const char *account = read_pointer(thd, layout->user_pointer);
+    const char *user = read_pointer(account, layout->user);
+    uint32_t user_len = NAME, state = EC_MYSQLD_FAILED;
     struct ec_statement_event *event;
     struct ec_statement_result *result;
     struct lex_string database = {};
     uint32_t at = sizeof(*result);
 
+    read_member(&user_len, sizeof(user_len), account, layout->user_len);
+    read_member(&state, sizeof(state), status, layout->state);
     /* Nothing between it and its test: the verifier of Linux 6.1 forgets that a record is there. */
     event = statement_begin(EC_STATEMENT_DONE, ROOM, (uint32_t)bpf_get_current_pid_tgid(), running->start);
     if (!event)
@@ -115,12 +122,16 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
     result->rows = running->rows;
     result->has_rows = running->has_rows || layout->rows_sent != EC_LAYOUT_UNKNOWN;
     result->connection = result->error = 0;
-    read_member(&result->connection, sizeof(result->connection), thd, layout->connection);
-    read_member(&result->error, sizeof(result->error), status, layout->error);
+    if (layout->connection_size == sizeof(uint32_t))
+        read_member(&result->connection, sizeof(uint32_t), thd, layout->connection);
+    else
+        read_member(&result->connection, sizeof(result->connection), thd, layout->connection);
+    if (state == EC_MYSQLD_FAILED)
+        read_member(&result->error, sizeof(result->error), status, layout->error);
     /* What sends rows affects none. */
     if (!running->has_rows)
         read_member(&result->rows, sizeof(result->rows), thd, layout->rows_sent);
-    at += read_name((char *)event->data + at, NAME, user);
+    at += read_name((char *)event->data + at, user_len < NAME ? user_len + 1 : NAME, user);
     if (at <= sizeof(*result) + NAME)
         at += read_name((char *)event->data + at, NAME, database.text);
     if (at <= sizeof(*result) + 2 * NAME)

@@ -7,26 +7,61 @@
 
 #include <string.h>
 
-/* dispatch_command(enum_server_command, THD *, …); what follows differs between versions. */
 #define DISPATCH_COMMAND "_Z16dispatch_command"
-#define DISPATCH_COMMAND_MARIADB DISPATCH_COMMAND "19enum_server_commandP3THD"
+#define SET_SENT_ROW_COUNT "_ZN3THD18set_sent_row_countEy"
 /* Bytes of the version's text that are looked at. */
 enum { TEXT_LEN = 32 };
 
-/* Exported accessors, and where what they tell goes. */
-static const struct member {
+/* An exported function that reads a member, and where what it tells goes. */
+struct member {
     const char *function;
     enum ec_accessor_kind kind;
     size_t offset, pointer; /* members of ec_mysqld_layout; `pointer` of the far kinds alone */
-} members[] = {
+    size_t more;            /* likewise, or 0: of a number its size, of a text the offset of its length */
+};
+
+/* One that sets a member, or hands it out. */
+struct setter {
+    const char *function;
+    bool (*find)(ec_code *code, uint64_t function, uint32_t *ret_offset);
+    size_t offset;
+};
+
 #define MEMBER(name) offsetof(struct ec_mysqld_layout, name)
-    {"thd_query_string", EC_ACCESSOR_ADDRESS, MEMBER(query), 0},
-    {"thd_current_db", EC_ACCESSOR_ADDRESS, MEMBER(database), 0},
-    {"thd_get_thread_id", EC_ACCESSOR_FIELD, MEMBER(connection), 0},
-    {"thd_user_name", EC_ACCESSOR_FAR_FIELD, MEMBER(user), MEMBER(user_pointer)},
-    {"thd_get_error_number", EC_ACCESSOR_FAR_FIELD, MEMBER(error), MEMBER(status_pointer)},
-    {"thd_get_error_message", EC_ACCESSOR_FAR_ADDRESS, MEMBER(message), MEMBER(status_pointer)},
-#undef MEMBER
+/* The first member is the query's. */
+static const struct server {
+    const char *name;
+    const char *dispatch; /* how its dispatch_command()'s name begins; what follows differs between versions */
+    uint64_t command;     /* EC_MYSQLD_COMMAND_* */
+    const char *before_version, *behind_version;
+    struct member members[6];
+    struct setter setters[3];
+} servers[] = {
+    {.name = "MariaDB",
+     .dispatch = DISPATCH_COMMAND "19enum_server_commandP3THD",
+     .command = EC_MYSQLD_COMMAND_FIRST,
+     .before_version = "",
+     .behind_version = "-MariaDB",
+     .members = {{"thd_query_string", EC_ACCESSOR_ADDRESS, MEMBER(query), 0, 0},
+                 {"thd_current_db", EC_ACCESSOR_ADDRESS, MEMBER(database), 0, 0},
+                 {"thd_get_thread_id", EC_ACCESSOR_FIELD, MEMBER(connection), 0, MEMBER(connection_size)},
+                 {"thd_user_name", EC_ACCESSOR_FAR_FIELD, MEMBER(user), MEMBER(user_pointer), 0},
+                 {"thd_get_error_number", EC_ACCESSOR_FAR_FIELD, MEMBER(error), MEMBER(status_pointer), 0},
+                 {"thd_get_error_message", EC_ACCESSOR_FAR_ADDRESS, MEMBER(message), MEMBER(status_pointer), 0}},
+     .setters = {{SET_SENT_ROW_COUNT, ec_setter_find, MEMBER(rows_sent)}}},
+    {.name = "MySQL",
+     .dispatch = DISPATCH_COMMAND "P3THDPK8COM_DATA19enum_server_command",
+     .command = EC_MYSQLD_COMMAND_THIRD,
+     .before_version = "MySQL ",
+     .behind_version = "",
+     .members = {{"_Z16thd_query_unsafeP3THD", EC_ACCESSOR_PAIR, MEMBER(query), 0, 0},
+                 {"thd_get_thread_id", EC_ACCESSOR_FIELD, MEMBER(connection), 0, MEMBER(connection_size)},
+                 {"_ZNK16Security_context4userEv", EC_ACCESSOR_PAIR, MEMBER(user), 0, MEMBER(user_len)},
+                 {"_Z12thd_is_errorPK3THD", EC_ACCESSOR_FAR_FIELD, MEMBER(state), MEMBER(status_pointer), 0}},
+     .setters = {{"_Z24thd_get_security_contextP3THDPP16Security_context", ec_accessor_find_stored,
+                  MEMBER(user_pointer)},
+                 {"_ZN3THD6set_dbERK17MYSQL_LEX_CSTRING", ec_setter_find_pair, MEMBER(database)},
+                 {SET_SENT_ROW_COUNT, ec_setter_find, MEMBER(rows_sent)}}},
 };
 
 static uint32_t *layout_at(struct ec_mysqld_layout *layout, size_t member)
@@ -50,62 +85,84 @@ static void layout_read_member(const ec_elf_image *image, ec_code *code, const s
         return;
     if (member->pointer)
         *layout_at(layout, member->pointer) = accessor.pointer;
+    if (member->more)
+        *layout_at(layout, member->more) =
+            accessor.kind == EC_ACCESSOR_PAIR ? accessor.offset + (uint32_t)sizeof(char *) : accessor.size;
     *layout_at(layout, member->offset) = accessor.offset;
 }
 
-/* THD::set_sent_row_count(ulonglong) */
-static void layout_read_rows(const ec_elf_image *image, ec_code *code, struct ec_mysqld_layout *layout)
+/* Diagnostics_area::set_error_status(uint number, const char *message, const char *sqlstate): MySQL has no accessor for
+ * what it sets. That it is of the structure which thd_is_error() looks at, the state tells that it sets. */
+static void layout_read_error(const ec_elf_image *image, ec_code *code, struct ec_mysqld_layout *layout)
 {
+    struct ec_error_setter setter;
     uint64_t function;
 
-    if (ec_symbol_find(image, "_ZN3THD18set_sent_row_countEy", &function))
-        ec_setter_find(code, function, &layout->rows_sent);
+    if (layout->state == EC_LAYOUT_UNKNOWN ||
+        !ec_symbol_find(image, "_ZN16Diagnostics_area16set_error_statusEjPKcS1_", &function) ||
+        !ec_error_setter_find(code, function, layout->state, EC_MYSQLD_FAILED, &setter))
+        return;
+    layout->error = setter.number;
+    layout->message = setter.text;
 }
 
-static bool layout_read(const ec_elf_image *image, struct ec_mysqld_layout *layout, GError **error)
+static void layout_read(const ec_elf_image *image, const struct server *server, struct ec_mysqld_layout *layout)
 {
     g_autoptr(ec_code) code = ec_code_new(image);
+    uint64_t function;
 
     memset(layout, 0xff, sizeof(*layout));
-    for (size_t i = 0; code && i < G_N_ELEMENTS(members); i++)
-        layout_read_member(image, code, &members[i], layout);
+    for (size_t i = 0; code && i < G_N_ELEMENTS(server->members) && server->members[i].function; i++)
+        layout_read_member(image, code, &server->members[i], layout);
+    for (size_t i = 0; code && i < G_N_ELEMENTS(server->setters) && server->setters[i].function; i++)
+        if (ec_symbol_find(image, server->setters[i].function, &function))
+            server->setters[i].find(code, function, layout_at(layout, server->setters[i].offset));
     if (code)
-        layout_read_rows(image, code, layout);
-    if (layout->query != EC_LAYOUT_UNKNOWN)
-        return true;
-    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
-                "it does not export thd_query_string() as MariaDB does: MySQL and Percona are not supported");
-    return false;
+        layout_read_error(image, code, layout);
 }
 
-/* "10.11.19-MariaDB", "11.8.3-MariaDB-ubu2404" */
+struct version_search {
+    const struct server *server;
+    char *version;
+};
+
+static bool is_of_version(uint8_t byte)
+{
+    return g_ascii_isdigit(byte) || byte == '.';
+}
+
+/* "10.11.19-MariaDB", "11.8.3-MariaDB-ubu2404", "MySQL 9.7.4" */
 static bool version_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
-    static const char behind[] = "-MariaDB";
+    const struct version_search *search = data;
+    const char *before = search->server->before_version, *behind = search->server->behind_version;
+    const char *mark = *before ? before : behind;
     const uint8_t *end = piece + len, *hit;
     (void)at;
 
-    for (const uint8_t *from = piece; (hit = memmem(from, (size_t)(end - from), behind, strlen(behind)));
-         from = hit + 1) {
-        const uint8_t *start = hit;
+    for (const uint8_t *from = piece; (hit = memmem(from, (size_t)(end - from), mark, strlen(mark))); from = hit + 1) {
+        const uint8_t *start = *before ? hit + strlen(before) : hit, *stop = start;
 
-        while (start > piece && hit - start < TEXT_LEN - 1 && (g_ascii_isdigit(start[-1]) || start[-1] == '.'))
+        while (!*before && start > piece && stop - start < TEXT_LEN - 1 && is_of_version(start[-1]))
             start--;
-        if (hit == start || !g_ascii_isdigit(*start))
+        while (*before && stop < end && stop - start < TEXT_LEN - 1 && is_of_version(*stop))
+            stop++;
+        if (stop == start || stop == end || !g_ascii_isdigit(*start) || (*before && *stop != '\0'))
             continue;
-        memcpy(data, start, (size_t)(hit - start));
+        memcpy(search->version, start, (size_t)(stop - start));
         return false;
     }
     return true;
 }
 
-static void version_find(const ec_elf_image *image, struct ec_probe_plan *plan)
+static void version_find(const ec_elf_image *image, const struct server *server, struct ec_probe_plan *plan)
 {
+    struct version_search search = {server, plan->version};
     const struct ec_elf_segment *segment;
 
     for (size_t i = 0; !plan->version[0] && (segment = ec_elf_image_get_segment(image, i)); i++)
         if (!segment->executable)
-            ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, version_scan, plan->version);
+            ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, version_scan, &search);
 }
 
 bool ec_mysqld_matches(int fd)
@@ -116,24 +173,66 @@ bool ec_mysqld_matches(int fd)
     return image && ec_symbol_find_prefix(image, DISPATCH_COMMAND, name);
 }
 
+/* By the function that tells the query; NULL: neither is exported. */
+static const struct server *server_find(const ec_elf_image *image)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(servers); i++)
+        if (ec_symbol_is_exported(image, servers[i].members[0].function))
+            return &servers[i];
+    return NULL;
+}
+
+/* What is not known of its statements, behind the version, which users are shown. */
+static void plan_name_unknown(struct ec_probe_plan *plan)
+{
+    const struct ec_mysqld_layout *layout = &plan->layout;
+    const struct {
+        const char *name;
+        uint32_t offset;
+    } members[] = {
+        {"user", layout->user},      {"db", layout->database}, {"conn", layout->connection},
+        {"rows", layout->rows_sent}, {"error", layout->error},
+    };
+    const char *before = " without ";
+
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        if (members[i].offset != EC_LAYOUT_UNKNOWN)
+            continue;
+        g_strlcat(plan->version, before, sizeof(plan->version));
+        g_strlcat(plan->version, members[i].name, sizeof(plan->version));
+        before = ", ";
+    }
+}
+
 bool ec_mysqld_find(int fd, struct ec_probe_plan *ret_plan, GError **error)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
+    const struct server *server = image ? server_find(image) : NULL;
     struct ec_probe_plan plan = {.has_layout = true};
-    char dispatch[EC_ELF_NAME_LEN] = DISPATCH_COMMAND_MARIADB;
+    char dispatch[EC_ELF_NAME_LEN];
 
-    if (!image || !layout_read(image, &plan.layout, error))
+    if (server)
+        layout_read(image, server, &plan.layout);
+    if (!server || plan.layout.query == EC_LAYOUT_UNKNOWN) {
+        if (image)
+            g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                        "it exports no thd_query_string(), as MariaDB does, or thd_query_unsafe(), as MySQL does, that "
+                        "tells where a query lies");
         return false;
+    }
     /* If there is none, its name is in the error. */
-    ec_symbol_find_prefix(image, DISPATCH_COMMAND_MARIADB, dispatch);
+    g_strlcpy(dispatch, server->dispatch, sizeof(dispatch));
+    ec_symbol_find_prefix(image, server->dispatch, dispatch);
     const struct ec_symbol_probe symbols[] = {
-        {dispatch, EC_UPROBE_MYSQLD_BEGIN, false, 1, 0},
+        {dispatch, EC_UPROBE_MYSQLD_BEGIN, false, (int)server->command + 1, server->command},
         {"_ZN16Diagnostics_area13set_ok_statusEyyPKc", EC_UPROBE_MYSQLD_OK, false, 2, 0},
         {"_Z18log_slow_statementP3THD", EC_UPROBE_MYSQLD_END, false, 1, 0},
     };
     if (!ec_symbol_plan_add(image, symbols, G_N_ELEMENTS(symbols), &plan, error))
         return false;
-    version_find(image, &plan);
+    plan.product = server->name;
+    version_find(image, server, &plan);
+    plan_name_unknown(&plan);
     *ret_plan = plan;
     return true;
 }

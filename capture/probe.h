@@ -9,12 +9,12 @@
 
 /* A row in programs.c each: which programs of bpf/ it is, which modules need them. */
 enum ec_uprobe {
-    EC_UPROBE_SECRET,   /* cookie: EC_SECRET_COOKIE() */
-    EC_UPROBE_PRF,      /* cookie: EC_PRF_COOKIE() */
-    EC_UPROBE_LIBRESSL, /* cookie: EC_LIBRESSL_COOKIE() */
-    EC_UPROBE_GO,       /* cookie: EC_GO_COOKIE() */
-    EC_UPROBE_NSS,      /* cookie: EC_NSS_COOKIE() */
-    EC_UPROBE_MYSQLD_BEGIN,
+    EC_UPROBE_SECRET,       /* cookie: EC_SECRET_COOKIE() */
+    EC_UPROBE_PRF,          /* cookie: EC_PRF_COOKIE() */
+    EC_UPROBE_LIBRESSL,     /* cookie: EC_LIBRESSL_COOKIE() */
+    EC_UPROBE_GO,           /* cookie: EC_GO_COOKIE() */
+    EC_UPROBE_NSS,          /* cookie: EC_NSS_COOKIE() */
+    EC_UPROBE_MYSQLD_BEGIN, /* cookie: EC_MYSQLD_COMMAND_* */
     EC_UPROBE_MYSQLD_OK,
     EC_UPROBE_MYSQLD_END,        /* cookie: the layout's number, which attaching gives it */
     EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
@@ -46,7 +46,8 @@ struct ec_probe {
 /* All that a module attaches to one file. */
 #define EC_PROBES_MAX 32
 struct ec_probe_plan {
-    char version[48]; /* of what is in the file ("5.2.15"), "" if it does not tell */
+    const char *product; /* static; NULL: what the module is named by */
+    char version[48];    /* of what is in the file ("5.2.15"), "" if it does not tell */
     size_t n_probes;
     struct ec_probe probes[EC_PROBES_MAX];
     bool has_layout; /* of EC_UPROBE_MYSQLD_END */

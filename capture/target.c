@@ -181,7 +181,9 @@ const char *ec_library_get_kind(const struct ec_library *library)
 {
     const struct ec_module *module = &ec_modules[library->module];
 
-    return module->packets ? ec_library_kind_get_name(library->point.kind) : module->display;
+    if (module->packets)
+        return ec_library_kind_get_name(library->point.kind);
+    return library->plan.product != NULL ? library->plan.product : module->display;
 }
 
 const char *ec_library_get_version(const struct ec_library *library)

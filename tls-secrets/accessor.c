@@ -7,16 +7,21 @@
 enum { INSNS_MAX = 8 };
 
 struct evidence {
-    int8_t result; /* the register of the return value */
+    int8_t result, result2; /* the registers of the return value */
     unsigned n_insns, n_near, n_far;
     int64_t near, pointer, far; /* displacements of loads from the argument, and from what it points to */
+    uint8_t size;               /* of the last load */
+    bool half;                  /* it is one of 4 bytes into the result's register */
+    unsigned n_sets;            /* instructions that write that register */
     bool strange;
-    struct ec_value returned;
+    struct ec_value returned, returned2;
     unsigned n_returns;
 };
 
 static void load_take(struct evidence *evidence, const struct ec_insn *insn, const struct ec_value *base)
 {
+    evidence->size = insn->size;
+    evidence->half = insn->op == EC_OP_LOAD_HALF && insn->dst == evidence->result;
     if (base->kind == EC_VALUE_ARG && base->pointer == 0 && insn->index == EC_REG_NONE) {
         evidence->n_near++;
         evidence->near = base->offset + insn->displacement;
@@ -35,6 +40,7 @@ static void insn_visit(const struct ec_insn *insn, const struct ec_state *state,
     struct evidence *evidence = data;
 
     evidence->n_insns++;
+    evidence->n_sets += insn->writes >> evidence->result & 1;
     if (insn->reads && insn->base != EC_REG_NONE)
         load_take(evidence, insn, &state->registers[insn->base]);
     else if (insn->op == EC_OP_CALL || insn->stores)
@@ -42,6 +48,7 @@ static void insn_visit(const struct ec_insn *insn, const struct ec_state *state,
     else if (insn->op == EC_OP_STOP) {
         evidence->n_returns++;
         evidence->returned = state->registers[evidence->result];
+        evidence->returned2 = state->registers[evidence->result2];
     }
 }
 
@@ -52,14 +59,28 @@ static bool is_offset(int64_t value)
 
 static bool accessor_set(struct ec_accessor *accessor, enum ec_accessor_kind kind, int64_t pointer, int64_t offset)
 {
-    *accessor = (struct ec_accessor){kind, (uint32_t)pointer, (uint32_t)offset};
+    *accessor = (struct ec_accessor){kind, (uint32_t)pointer, (uint32_t)offset, 0};
     return is_offset(pointer) && is_offset(offset);
+}
+
+static bool is_member(const struct ec_value *value)
+{
+    return value->kind == EC_VALUE_DEREF && value->offset == 0;
+}
+
+/* By two loads, or by one of 16 bytes. */
+static bool returns_pair(const struct evidence *evidence)
+{
+    return evidence->n_far == 0 && is_member(&evidence->returned) && is_member(&evidence->returned2) &&
+           evidence->returned2.pointer == evidence->returned.pointer + (int)sizeof(uint64_t) &&
+           (evidence->n_near == 2 || (evidence->n_near == 1 && evidence->size == 2 * sizeof(uint64_t)));
 }
 
 bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accessor *ret_accessor)
 {
     const struct ec_machine *machine = ec_code_get_machine(code);
-    struct evidence evidence = {.result = 0}; /* rax, x0 */
+    struct evidence evidence = {.result = 0,
+                                .result2 = machine->elf_machine == EM_X86_64 ? 2 : 1}; /* rax, x0; rdx, x1 */
     const struct ec_value *returned = &evidence.returned;
     struct ec_accessor accessor;
     struct ec_state state;
@@ -69,7 +90,9 @@ bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accesso
     if (!ec_flow_run(code, function, &state, EC_JOIN_MAY, insn_visit, &evidence) || evidence.strange ||
         evidence.n_insns > INSNS_MAX || evidence.n_returns == 0)
         return false;
-    if (evidence.n_near == 0 && evidence.n_far == 0)
+    if (returns_pair(&evidence))
+        ok = accessor_set(&accessor, EC_ACCESSOR_PAIR, 0, returned->pointer);
+    else if (evidence.n_near == 0 && evidence.n_far == 0)
         ok = returned->kind == EC_VALUE_ARG && returned->pointer == 0 &&
              accessor_set(&accessor, EC_ACCESSOR_ADDRESS, 0, returned->offset);
     else if (evidence.n_near == 1 && evidence.n_far == 1)
@@ -78,47 +101,192 @@ bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accesso
     else if (evidence.n_near == 1 && evidence.n_far == 0 && returned->kind == EC_VALUE_DEREF)
         ok = returned->offset == 0 ? accessor_set(&accessor, EC_ACCESSOR_FIELD, 0, evidence.near)
                                    : accessor_set(&accessor, EC_ACCESSOR_FAR_ADDRESS, evidence.near, returned->offset);
-    if (ok)
-        *ret_accessor = accessor;
-    return ok;
+    else if (evidence.n_near == 1 && evidence.n_far == 0 && evidence.half && evidence.n_sets == 1)
+        ok = accessor_set(&accessor, EC_ACCESSOR_FIELD, 0, evidence.near);
+    if (!ok)
+        return false;
+    accessor.size = evidence.size;
+    *ret_accessor = accessor;
+    return true;
 }
-
-struct setter {
-    unsigned n_insns, n_stores;
-    bool strange;
-    int64_t offset;
-};
 
 static bool is_argument(const struct ec_state *state, int8_t reg, int32_t number)
 {
     return reg != EC_REG_NONE && state->registers[reg].kind == EC_VALUE_ARG && state->registers[reg].pointer == number;
 }
 
+/* What a plain store sets of the first argument's structure: the member's offset. */
+static bool store_find(const struct ec_insn *insn, const struct ec_state *state, int64_t *ret_offset)
+{
+    if (!insn->stores || insn->index != EC_REG_NONE || !is_argument(state, insn->base, 0))
+        return false;
+    *ret_offset = state->registers[insn->base].offset + insn->displacement;
+    return true;
+}
+
+/* Of what is one place only. */
+struct place {
+    bool found, strange;
+    int64_t offset;
+};
+
+static void place_take(struct place *place, int64_t offset)
+{
+    place->strange |= place->found && place->offset != offset;
+    place->found = true;
+    place->offset = offset;
+}
+
+static bool place_get(const struct place *place, uint32_t *ret_offset)
+{
+    if (!place->found || place->strange || !is_offset(place->offset))
+        return false;
+    *ret_offset = (uint32_t)place->offset;
+    return true;
+}
+
+static bool run_find(ec_code *code, uint64_t function, ec_flow_visit visit, struct place *place, uint32_t *ret_offset)
+{
+    struct ec_state state;
+
+    ec_state_init_entry(&state, ec_code_get_machine(code));
+    return ec_flow_run(code, function, &state, EC_JOIN_MUST, visit, place) && place_get(place, ret_offset);
+}
+
+static void stored_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct place *place = data;
+    const struct ec_value *value =
+        insn->op == EC_OP_STORE && insn->src != EC_REG_NONE ? &state->registers[insn->src] : NULL;
+
+    if (!insn->stores || !is_argument(state, insn->base, 1))
+        return;
+    if (value && insn->size == sizeof(uint64_t) && insn->index == EC_REG_NONE && insn->displacement == 0 &&
+        is_member(value) && state->registers[insn->base].offset == 0)
+        place_take(place, value->pointer);
+    else
+        place->strange = true;
+}
+
+bool ec_accessor_find_stored(ec_code *code, uint64_t function, uint32_t *ret_offset)
+{
+    struct place place = {.found = false};
+
+    return run_find(code, function, stored_visit, &place, ret_offset);
+}
+
 static void setter_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
 {
-    struct setter *setter = data;
+    struct place *place = data;
+    int64_t offset;
 
-    setter->n_insns++;
     /* What it adds to is another member: MariaDB 11.8 keeps a sum, too. */
-    if (!insn->stores || insn->reads)
+    if (insn->reads || !store_find(insn, state, &offset))
         return;
-    setter->n_stores++;
-    if (insn->op != EC_OP_STORE || insn->size != sizeof(uint64_t) || insn->index != EC_REG_NONE ||
-        !is_argument(state, insn->base, 0) || !is_argument(state, insn->src, 1))
-        setter->strange = true;
+    if (insn->op == EC_OP_STORE && insn->size == sizeof(uint64_t) && is_argument(state, insn->src, 1))
+        place_take(place, offset);
     else
-        setter->offset = state->registers[insn->base].offset + insn->displacement;
+        place->strange = true;
 }
 
 bool ec_setter_find(ec_code *code, uint64_t function, uint32_t *ret_offset)
 {
-    struct setter setter = {.n_insns = 0};
+    struct place place = {.found = false};
+
+    return run_find(code, function, setter_visit, &place, ret_offset);
+}
+
+/* Offsets of what is set of the structure, and of that which is set to more than a constant; behind the last byte too.
+ */
+struct pair {
+    int64_t all, all_end;
+    int64_t variable, variable_end;
+};
+
+static void pair_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct pair *pair = data;
+    int64_t offset;
+
+    if (!store_find(insn, state, &offset))
+        return;
+    pair->all = MIN(pair->all, offset);
+    pair->all_end = MAX(pair->all_end, offset + insn->size);
+    if (insn->op != EC_OP_STORE || insn->src == EC_REG_NONE || state->registers[insn->src].kind == EC_VALUE_CONST)
+        return;
+    pair->variable = MIN(pair->variable, offset);
+    pair->variable_end = MAX(pair->variable_end, offset + insn->size);
+}
+
+bool ec_setter_find_pair(ec_code *code, uint64_t function, uint32_t *ret_offset)
+{
+    struct pair pair = {.all = INT64_MAX, .variable = INT64_MAX};
     struct ec_state state;
 
     ec_state_init_entry(&state, ec_code_get_machine(code));
-    if (!ec_flow_run(code, function, &state, EC_JOIN_MUST, setter_visit, &setter) || setter.strange ||
-        setter.n_stores != 1 || setter.n_insns > 2 * INSNS_MAX || !is_offset(setter.offset))
+    if (!ec_flow_run(code, function, &state, EC_JOIN_MUST, pair_visit, &pair) || !is_offset(pair.all) ||
+        pair.all_end - pair.all != 2 * sizeof(uint64_t) || pair.variable != pair.all ||
+        pair.variable_end != pair.all_end)
         return false;
-    *ret_offset = (uint32_t)setter.offset;
+    *ret_offset = (uint32_t)pair.all;
+    return true;
+}
+
+struct error_search {
+    const struct ec_machine *machine;
+    int64_t state;
+    uint32_t error;
+    bool sets_state;
+    struct place text;
+};
+
+static bool stores_constant(const struct ec_insn *insn, const struct ec_state *state, uint32_t constant)
+{
+    const struct ec_value *value = insn->src != EC_REG_NONE ? &state->registers[insn->src] : NULL;
+
+    return insn->op == EC_OP_STORE_HALF && (!value || value->kind == EC_VALUE_CONST) &&
+           (uint32_t)(value ? value->offset : insn->value) == constant;
+}
+
+static void error_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct error_search *search = data;
+    int8_t first = search->machine->args[0];
+    int64_t offset;
+
+    if (insn->op == EC_OP_CALL && is_argument(state, first, 0) && state->registers[first].offset != 0)
+        place_take(&search->text, state->registers[first].offset);
+    else if (store_find(insn, state, &offset) && offset == search->state)
+        search->sets_state |= stores_constant(insn, state, search->error);
+}
+
+/* What is copied from the tracked second argument. */
+static void number_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    int64_t offset;
+
+    if (insn->op == EC_OP_STORE_HALF && insn->src != EC_REG_NONE &&
+        state->registers[insn->src].kind == EC_VALUE_TRACKED && store_find(insn, state, &offset))
+        place_take(data, offset);
+}
+
+bool ec_error_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t error,
+                          struct ec_error_setter *ret_setter)
+{
+    const struct ec_machine *machine = ec_code_get_machine(code);
+    struct error_search search = {.machine = machine, .state = state, .error = error};
+    struct ec_error_setter setter;
+    struct place number = {.found = false};
+    struct ec_state entry;
+
+    ec_state_init_entry(&entry, machine);
+    if (!ec_flow_run(code, function, &entry, EC_JOIN_MUST, error_visit, &search) || !search.sets_state ||
+        !place_get(&search.text, &setter.text))
+        return false;
+    entry.registers[machine->args[1]] = (struct ec_value){.kind = EC_VALUE_TRACKED};
+    if (!ec_flow_run(code, function, &entry, EC_JOIN_MUST, number_visit, &number) ||
+        !place_get(&number, &setter.number))
+        return false;
+    *ret_setter = setter;
     return true;
 }

@@ -11,16 +11,32 @@ enum ec_accessor_kind {
     EC_ACCESSOR_FIELD,       /* returns *(argument + offset) */
     EC_ACCESSOR_FAR_ADDRESS, /* returns *(argument + pointer) + offset */
     EC_ACCESSOR_FAR_FIELD,   /* returns *(*(argument + pointer) + offset) */
+    EC_ACCESSOR_PAIR,        /* returns *(argument + offset) and the 8 bytes behind it, a structure of two registers */
 };
 
 struct ec_accessor {
     enum ec_accessor_kind kind;
     uint32_t pointer, offset; /* bytes */
+    uint32_t size;            /* bytes that are read of the member, 0 if none */
 };
 
 /* False if the function does more than that, or something else. */
 bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accessor *ret_accessor);
 
-/* The same of a function that sets no more than one member, to its second argument, 8 bytes: where it lies. To others
- * it may add. */
+/* The same of other functions that are handed a structure first. What they do to anything else doesn't matter. */
+
+/* Stores a member, 8 bytes, where its second argument points to: the member. */
+bool ec_accessor_find_stored(ec_code *code, uint64_t function, uint32_t *ret_offset);
+/* Sets no more than one member, to its second argument, 8 bytes. To others it may add. */
 bool ec_setter_find(ec_code *code, uint64_t function, uint32_t *ret_offset);
+/* Sets two members, one behind the other, 8 bytes each, and no other: the first. */
+bool ec_setter_find_pair(ec_code *code, uint64_t function, uint32_t *ret_offset);
+
+/* Where a function that records an error, by a number of 4 bytes and a text, keeps them. */
+struct ec_error_setter {
+    uint32_t number; /* the one member that it sets to its second argument */
+    uint32_t text;   /* the one member that it hands on, by address, to the functions that it calls */
+};
+/* `state`: the offset of a member, 4 bytes, that it must set to `error`. */
+bool ec_error_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t error,
+                          struct ec_error_setter *ret_setter);

@@ -201,9 +201,12 @@ static void single_decode(uint32_t word, struct ec_insn *insn)
     }
     if (load)
         write_add(insn, reg);
-    if (scale != 3 || insn->index != EC_REG_NONE || (load && reg == EC_REG_NONE))
+    if (scale < 2 || opc > 1 || insn->index != EC_REG_NONE || (load && reg == EC_REG_NONE))
         return;
-    insn->op = load ? EC_OP_LOAD : EC_OP_STORE;
+    if (scale == 3)
+        insn->op = load ? EC_OP_LOAD : EC_OP_STORE;
+    else
+        insn->op = load ? EC_OP_LOAD_HALF : EC_OP_STORE_HALF;
     insn->dst = load ? reg : EC_REG_NONE;
     insn->src = load ? EC_REG_NONE : reg;
 }

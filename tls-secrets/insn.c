@@ -140,7 +140,13 @@ static void mov_decode(const cs_x86_op *to, const cs_x86_op *from, struct ec_ins
             insn->value = to->size == 4 ? (uint32_t)from->imm : from->imm;
         } else if (from->type == X86_OP_MEM && to->size == 8 && insn->index == EC_REG_NONE) {
             insn->op = EC_OP_LOAD;
+        } else if (from->type == X86_OP_MEM && to->size == 4 && insn->index == EC_REG_NONE) {
+            insn->op = EC_OP_LOAD_HALF;
         }
+    } else if (to->type == X86_OP_MEM && to->size == 4 && insn->index == EC_REG_NONE) {
+        insn->op = from->type == X86_OP_IMM || is_register(from, 4) ? EC_OP_STORE_HALF : EC_OP_OTHER;
+        insn->src = from->type == X86_OP_REG ? register_get(from->reg) : EC_REG_NONE;
+        insn->value = from->type == X86_OP_IMM ? from->imm : 0;
     } else if (to->type == X86_OP_MEM && to->size == 8 && insn->index == EC_REG_NONE) {
         insn->op = from->type == X86_OP_IMM ? EC_OP_STORE_CONST : is_register(from, 8) ? EC_OP_STORE : EC_OP_OTHER;
         insn->src = from->type == X86_OP_REG ? register_get(from->reg) : EC_REG_NONE;

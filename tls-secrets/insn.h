@@ -19,6 +19,8 @@ enum ec_insn_op {
     EC_OP_LOAD,        /* dst = memory; dst2 = the 8 bytes behind it, if not EC_REG_NONE */
     EC_OP_STORE,       /* memory = src; likewise src2 */
     EC_OP_STORE_CONST, /* memory = value */
+    EC_OP_LOAD_HALF,   /* dst = memory, 4 bytes */
+    EC_OP_STORE_HALF,  /* memory, 4 bytes, = src, or value if src is EC_REG_NONE */
     EC_OP_PUSH,        /* of src, or of `value` if src is EC_REG_NONE */
     EC_OP_POP,         /* to dst */
     EC_OP_CALL,        /* to `target`, 0 if it is computed: to src, or to what is in memory */

@@ -136,11 +136,11 @@ static void find_each_kind_is_told(void **state)
         const char *name;
         struct ec_accessor accessor;
     } cases[] = {
-        {"fixture_address", {EC_ACCESSOR_ADDRESS, 0, offsetof(struct near, text)}},
-        {"fixture_field", {EC_ACCESSOR_FIELD, 0, offsetof(struct near, number)}},
-        {"fixture_far_address", {EC_ACCESSOR_FAR_ADDRESS, offsetof(struct near, far), offsetof(struct far, text)}},
-        {"fixture_far_field", {EC_ACCESSOR_FAR_FIELD, offsetof(struct near, far), offsetof(struct far, number)}},
-        {"fixture_far_or_null", {EC_ACCESSOR_FAR_FIELD, offsetof(struct near, far), offsetof(struct far, name)}},
+        {"fixture_address", {EC_ACCESSOR_ADDRESS, 0, offsetof(struct near, text), 0}},
+        {"fixture_field", {EC_ACCESSOR_FIELD, 0, offsetof(struct near, number), 8}},
+        {"fixture_far_address", {EC_ACCESSOR_FAR_ADDRESS, offsetof(struct near, far), offsetof(struct far, text), 8}},
+        {"fixture_far_field", {EC_ACCESSOR_FAR_FIELD, offsetof(struct near, far), offsetof(struct far, number), 4}},
+        {"fixture_far_or_null", {EC_ACCESSOR_FAR_FIELD, offsetof(struct near, far), offsetof(struct far, name), 8}},
     };
     (void)state;
 
@@ -152,6 +152,7 @@ static void find_each_kind_is_told(void **state)
         assert_int_equal(accessor.kind, cases[i].accessor.kind);
         assert_int_equal(accessor.pointer, cases[i].accessor.pointer);
         assert_int_equal(accessor.offset, cases[i].accessor.offset);
+        assert_int_equal(accessor.size, cases[i].accessor.size);
     }
 }
 
