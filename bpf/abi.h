@@ -187,10 +187,13 @@ struct ec_mysqld_layout {
     uint32_t user_len;              /* size_t, at user_pointer's; unknown: the text ends with NUL */
     uint32_t status_pointer, error; /* u32 */
     uint32_t message;               /* char[], at status_pointer's */
-    uint32_t state;     /* u32, likewise: EC_MYSQLD_FAILED, else there is no error; unknown: its number tells */
-    uint32_t rows_sent; /* u64 */
+    uint32_t state;                 /* u32, likewise: EC_MYSQLD_*; unknown: the error's number tells */
+    uint32_t affected;              /* u64, likewise: rows, if the state is EC_MYSQLD_OK */
+    uint32_t rows_sent;             /* u64 */
 };
-#define EC_MYSQLD_FAILED 3 /* MySQL: Diagnostics_area::DA_ERROR */
+/* MySQL's Diagnostics_area::DA_OK, DA_ERROR */
+#define EC_MYSQLD_OK 1
+#define EC_MYSQLD_FAILED 3
 /* Cookies of EC_UPROBE_MYSQLD_BEGIN: which of dispatch_command()'s arguments the command is. */
 #define EC_MYSQLD_COMMAND_FIRST 0
 #define EC_MYSQLD_COMMAND_THIRD 2

@@ -129,7 +129,9 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
     if (state == EC_MYSQLD_FAILED)
         read_member(&result->error, sizeof(result->error), status, layout->error);
     /* What sends rows affects none. */
-    if (!running->has_rows)
+    if (state == EC_MYSQLD_OK)
+        read_member(&result->rows, sizeof(result->rows), status, layout->affected);
+    else if (!running->has_rows)
         read_member(&result->rows, sizeof(result->rows), thd, layout->rows_sent);
     at += read_name((char *)event->data + at, user_len < NAME ? user_len + 1 : NAME, user);
     if (at <= sizeof(*result) + NAME)
@@ -140,8 +142,9 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
     statement_end(event, at);
 }
 
-/* log_slow_statement(THD *thd), which every command ends with, slow or not; the query is still there, of prepared ones
- * too. A command of several statements ends each of them so. */
+/* MariaDB: log_slow_statement(THD *thd), which every command ends with, slow or not; MySQL:
+ * THD::send_statement_status(). The query is still there, of prepared ones too. A command of several statements ends
+ * each of them so. */
 SEC("uprobe")
 int ec_mysqld_end(struct pt_regs *ctx)
 {

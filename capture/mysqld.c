@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DISPATCH_COMMAND "_Z16dispatch_command"
+#define SET_OK_STATUS "_ZN16Diagnostics_area13set_ok_statusEyyPKc"
 #define SET_SENT_ROW_COUNT "_ZN3THD18set_sent_row_countEy"
 /* Bytes of the version's text that are looked at. */
 enum { TEXT_LEN = 32 };
@@ -33,6 +34,8 @@ static const struct server {
     const char *name;
     const char *dispatch; /* how its dispatch_command()'s name begins; what follows differs between versions */
     uint64_t command;     /* EC_MYSQLD_COMMAND_* */
+    const char *end;      /* which each statement ends with, handed the THD, while the query is still there */
+    bool keeps_affected;  /* rows, at the statement's end */
     const char *before_version, *behind_version;
     struct member members[6];
     struct setter setters[3];
@@ -40,6 +43,7 @@ static const struct server {
     {.name = "MariaDB",
      .dispatch = DISPATCH_COMMAND "19enum_server_commandP3THD",
      .command = EC_MYSQLD_COMMAND_FIRST,
+     .end = "_Z18log_slow_statementP3THD",
      .before_version = "",
      .behind_version = "-MariaDB",
      .members = {{"thd_query_string", EC_ACCESSOR_ADDRESS, MEMBER(query), 0, 0},
@@ -52,6 +56,8 @@ static const struct server {
     {.name = "MySQL",
      .dispatch = DISPATCH_COMMAND "P3THDPK8COM_DATA19enum_server_command",
      .command = EC_MYSQLD_COMMAND_THIRD,
+     .end = "_ZN3THD21send_statement_statusEv", /* log_slow_statement() is inlined in Ubuntu's builds */
+     .keeps_affected = true,
      .before_version = "MySQL ",
      .behind_version = "",
      .members = {{"_Z16thd_query_unsafeP3THD", EC_ACCESSOR_PAIR, MEMBER(query), 0, 0},
@@ -91,19 +97,19 @@ static void layout_read_member(const ec_elf_image *image, ec_code *code, const s
     *layout_at(layout, member->offset) = accessor.offset;
 }
 
-/* Diagnostics_area::set_error_status(uint number, const char *message, const char *sqlstate): MySQL has no accessor for
- * what it sets. That it is of the structure which thd_is_error() looks at, the state tells that it sets. */
-static void layout_read_error(const ec_elf_image *image, ec_code *code, struct ec_mysqld_layout *layout)
+/* MySQL has no accessors for what Diagnostics_area::set_ok_status(rows, …) and set_error_status(number, message, …)
+ * set. That it is of the structure which thd_is_error() looks at, the state tells that they set. */
+static void layout_read_status(const ec_elf_image *image, ec_code *code, struct ec_mysqld_layout *layout)
 {
-    struct ec_error_setter setter;
     uint64_t function;
 
-    if (layout->state == EC_LAYOUT_UNKNOWN ||
-        !ec_symbol_find(image, "_ZN16Diagnostics_area16set_error_statusEjPKcS1_", &function) ||
-        !ec_error_setter_find(code, function, layout->state, EC_MYSQLD_FAILED, &setter))
+    if (layout->state == EC_LAYOUT_UNKNOWN)
         return;
-    layout->error = setter.number;
-    layout->message = setter.text;
+    if (ec_symbol_find(image, SET_OK_STATUS, &function))
+        ec_state_setter_find(code, function, layout->state, EC_MYSQLD_OK, &layout->affected);
+    if (ec_symbol_find(image, "_ZN16Diagnostics_area16set_error_statusEjPKcS1_", &function) &&
+        ec_state_setter_find(code, function, layout->state, EC_MYSQLD_FAILED, &layout->error))
+        ec_handed_on_find(code, function, &layout->message);
 }
 
 static void layout_read(const ec_elf_image *image, const struct server *server, struct ec_mysqld_layout *layout)
@@ -117,8 +123,13 @@ static void layout_read(const ec_elf_image *image, const struct server *server, 
     for (size_t i = 0; code && i < G_N_ELEMENTS(server->setters) && server->setters[i].function; i++)
         if (ec_symbol_find(image, server->setters[i].function, &function))
             server->setters[i].find(code, function, layout_at(layout, server->setters[i].offset));
+    if (!server->keeps_affected)
+        return;
     if (code)
-        layout_read_error(image, code, layout);
+        layout_read_status(image, code, layout);
+    /* Of rows the one without the other would mislead. */
+    if (layout->state == EC_LAYOUT_UNKNOWN || layout->affected == EC_LAYOUT_UNKNOWN)
+        layout->rows_sent = EC_LAYOUT_UNKNOWN;
 }
 
 struct version_search {
@@ -225,10 +236,11 @@ bool ec_mysqld_find(int fd, struct ec_probe_plan *ret_plan, GError **error)
     ec_symbol_find_prefix(image, server->dispatch, dispatch);
     const struct ec_symbol_probe symbols[] = {
         {dispatch, EC_UPROBE_MYSQLD_BEGIN, false, (int)server->command + 1, server->command},
-        {"_ZN16Diagnostics_area13set_ok_statusEyyPKc", EC_UPROBE_MYSQLD_OK, false, 2, 0},
-        {"_Z18log_slow_statementP3THD", EC_UPROBE_MYSQLD_END, false, 1, 0},
+        {server->end, EC_UPROBE_MYSQLD_END, false, 1, 0},
+        /* Inlined in builds of MySQL, whose layout tells what it sets. */
+        {SET_OK_STATUS, EC_UPROBE_MYSQLD_OK, false, 2, 0},
     };
-    if (!ec_symbol_plan_add(image, symbols, G_N_ELEMENTS(symbols), &plan, error))
+    if (!ec_symbol_plan_add(image, symbols, G_N_ELEMENTS(symbols) - server->keeps_affected, &plan, error))
         return false;
     plan.product = server->name;
     version_find(image, server, &plan);

@@ -232,32 +232,21 @@ bool ec_setter_find_pair(ec_code *code, uint64_t function, uint32_t *ret_offset)
     return true;
 }
 
-struct error_search {
-    const struct ec_machine *machine;
+struct state_search {
     int64_t state;
-    uint32_t error;
-    bool sets_state;
-    struct place text;
+    uint32_t value;
+    bool is_set;
 };
 
-static bool stores_constant(const struct ec_insn *insn, const struct ec_state *state, uint32_t constant)
+static void state_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
 {
     const struct ec_value *value = insn->src != EC_REG_NONE ? &state->registers[insn->src] : NULL;
-
-    return insn->op == EC_OP_STORE_HALF && (!value || value->kind == EC_VALUE_CONST) &&
-           (uint32_t)(value ? value->offset : insn->value) == constant;
-}
-
-static void error_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
-{
-    struct error_search *search = data;
-    int8_t first = search->machine->args[0];
+    struct state_search *search = data;
     int64_t offset;
 
-    if (insn->op == EC_OP_CALL && is_argument(state, first, 0) && state->registers[first].offset != 0)
-        place_take(&search->text, state->registers[first].offset);
-    else if (store_find(insn, state, &offset) && offset == search->state)
-        search->sets_state |= stores_constant(insn, state, search->error);
+    search->is_set |= insn->op == EC_OP_STORE_HALF && store_find(insn, state, &offset) && offset == search->state &&
+                      (!value || value->kind == EC_VALUE_CONST) &&
+                      (uint32_t)(value ? value->offset : insn->value) == search->value;
 }
 
 /* What is copied from the tracked second argument. */
@@ -265,28 +254,44 @@ static void number_visit(const struct ec_insn *insn, const struct ec_state *stat
 {
     int64_t offset;
 
-    if (insn->op == EC_OP_STORE_HALF && insn->src != EC_REG_NONE &&
+    if ((insn->op == EC_OP_STORE || insn->op == EC_OP_STORE_HALF) && insn->src != EC_REG_NONE &&
         state->registers[insn->src].kind == EC_VALUE_TRACKED && store_find(insn, state, &offset))
         place_take(data, offset);
 }
 
-bool ec_error_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t error,
-                          struct ec_error_setter *ret_setter)
+bool ec_state_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t value, uint32_t *ret_offset)
 {
     const struct ec_machine *machine = ec_code_get_machine(code);
-    struct error_search search = {.machine = machine, .state = state, .error = error};
-    struct ec_error_setter setter;
+    struct state_search search = {.state = state, .value = value};
     struct place number = {.found = false};
     struct ec_state entry;
 
     ec_state_init_entry(&entry, machine);
-    if (!ec_flow_run(code, function, &entry, EC_JOIN_MUST, error_visit, &search) || !search.sets_state ||
-        !place_get(&search.text, &setter.text))
+    if (!ec_flow_run(code, function, &entry, EC_JOIN_MUST, state_visit, &search) || !search.is_set)
         return false;
     entry.registers[machine->args[1]] = (struct ec_value){.kind = EC_VALUE_TRACKED};
-    if (!ec_flow_run(code, function, &entry, EC_JOIN_MUST, number_visit, &number) ||
-        !place_get(&number, &setter.number))
-        return false;
-    *ret_setter = setter;
-    return true;
+    return ec_flow_run(code, function, &entry, EC_JOIN_MUST, number_visit, &number) && place_get(&number, ret_offset);
+}
+
+struct handed_on {
+    int8_t first; /* the register of a call's first argument */
+    struct place place;
+};
+
+static void handed_on_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    struct handed_on *search = data;
+
+    if (insn->op == EC_OP_CALL && is_argument(state, search->first, 0) && state->registers[search->first].offset != 0)
+        place_take(&search->place, state->registers[search->first].offset);
+}
+
+bool ec_handed_on_find(ec_code *code, uint64_t function, uint32_t *ret_offset)
+{
+    struct handed_on search = {.first = ec_code_get_machine(code)->args[0]};
+    struct ec_state state;
+
+    ec_state_init_entry(&state, ec_code_get_machine(code));
+    return ec_flow_run(code, function, &state, EC_JOIN_MUST, handed_on_visit, &search) &&
+           place_get(&search.place, ret_offset);
 }

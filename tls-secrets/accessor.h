@@ -32,11 +32,7 @@ bool ec_setter_find(ec_code *code, uint64_t function, uint32_t *ret_offset);
 /* Sets two members, one behind the other, 8 bytes each, and no other: the first. */
 bool ec_setter_find_pair(ec_code *code, uint64_t function, uint32_t *ret_offset);
 
-/* Where a function that records an error, by a number of 4 bytes and a text, keeps them. */
-struct ec_error_setter {
-    uint32_t number; /* the one member that it sets to its second argument */
-    uint32_t text;   /* the one member that it hands on, by address, to the functions that it calls */
-};
-/* `state`: the offset of a member, 4 bytes, that it must set to `error`. */
-bool ec_error_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t error,
-                          struct ec_error_setter *ret_setter);
+/* Sets one member to its second argument, 4 or 8 bytes: that one; and the member at `state`, 4 bytes, to `value`. */
+bool ec_state_setter_find(ec_code *code, uint64_t function, uint32_t state, uint32_t value, uint32_t *ret_offset);
+/* Hands on one member, by address, to the functions that it calls. */
+bool ec_handed_on_find(ec_code *code, uint64_t function, uint32_t *ret_offset);

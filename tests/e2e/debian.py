@@ -19,6 +19,7 @@ PACKAGES = {
     "bookworm": (),
     "trixie": (*ALL, "nginx", "curl"),
     "forky": (*ALL, "nginx", "curl", "caddy"),
+    "sid": (),
 }
 ENTER = """for name in proc sys dev; do mount --rbind /$name "$1/$name"; done
     mkdir -p "$1$2"; mount --bind "$2" "$1$2"; root=$1; shift 2; exec chroot "$root" "$@" """

@@ -6,6 +6,7 @@ import collections
 import itertools
 import os
 import re
+import shutil
 import subprocess
 
 import debian
@@ -248,3 +249,60 @@ class MariaDBReleases(Release):
 
     def test_mariadb_forky(self):
         self.check_release("forky")
+
+
+class MySQLReleases(Release):
+    """MySQL, which of Debian's suites only sid has, under clients that are its own."""
+    module, field, parameters, connection = "mysqld", "mysql.query", (), "conn"
+
+    def start_server(self, suite):
+        self.enter(suite, "mysql-server-core", "mysql-client-core")
+        os.mkdir(self.path("my"))
+        shutil.chown(self.path("my"), "nobody")
+        common = ("mysqld", "--no-defaults", "--user=nobody", f"--datadir={self.path('my/data')}", "--secure-file-priv=")
+        self.in_root(*common, "--initialize-insecure")
+        server = self.start_in_root("server.log", *common, "--skip-networking", "--mysqlx=OFF",
+                                    f"--socket={self.path('my/socket')}", f"--pid-file={self.path('my/pid')}",
+                                    "--innodb-flush-log-at-trx-commit=0", "--max-connections=200")
+        self.wait_for_server(server)
+
+    def client(self, user, *arguments):
+        return (*self.prefix, "mysql", "--no-defaults", "-f", "-N", "-S", self.path("my/socket"), "-u", user, *arguments)
+
+    def ask(self, text):
+        return self.ns.run(*self.client("root", "-e", text), check=False)
+
+    @staticmethod
+    def expect(client):
+        rows = []
+        for n in range(1, ROUNDS + 1):
+            rows += [(f"insert into t values ({client}, {n})", "rows=1"),
+                     (f"select b from t where a = {client} and b <= {n}", f"rows={n}"),
+                     (f"select nonsense{n}", "error=1054"),
+                     (f"update t set b = b + 1000 where a = {client}", f"rows={n}"),
+                     (f"update t set b = b - 1000 where a = {client}", f"rows={n}")]
+        return [Seen(text, (), "u_one", "d_one", outcome) for text, outcome in rows]
+
+    def run_clients(self):
+        clients = []
+        for client in range(CLIENTS):
+            with open(self.path(f"{client}.sql"), "w", encoding="utf-8") as file:
+                file.writelines(f"{statement.text};\n" for statement in self.expect(client))
+            # Its own `source` is not allowed by default.
+            clients.append(self.start_in_root(f"{client}.log", "sh", "-c", f"exec \"$@\" <{self.path(f'{client}.sql')}", "sh",
+                                              *self.client("u_one", "d_one")[len(self.prefix):]))
+        for client in clients:
+            client.wait(2 * lab.PATIENCE)
+        test_sql.Client(self.path("my/socket"), "caching_sha2_password").execute("select ? + 1", 41)
+
+    def test_mysql_sid(self):
+        debian.extended()
+        self.start_server("sid")
+        self.assertEqual(self.ask("create user u_one@localhost; create database d_one; create table d_one.t (a int, b int, key (a)); "
+                                  "grant all on d_one.* to u_one@localhost").returncode, 0)
+        found = self.capture_load(self.run_clients)
+        self.assertEqual([one[0] for one in found if one[0].text.endswith("+ 1")],
+                         [Seen("select 41 + 1", (), "root", None, "rows=1")])
+        own = [[one for one in connection if re.match("insert|select b|select nonsense|update", one.text)]
+               for connection in found if connection[0].user == "u_one"]
+        self.assert_same(own, [self.expect(client) for client in range(CLIENTS)])

@@ -318,13 +318,15 @@ class MariaDB(Server):
 class Client:
     """As little of MySQL's protocol as a prepared statement takes; the command-line client has none."""
 
-    def __init__(self, path):
+    def __init__(self, path, plugin=""):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(lab.PATIENCE)
         self.socket.connect(path)
         self.read()
-        # CLIENT_LONG_PASSWORD, CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION; utf8; root without a password
-        self.write(struct.pack("<IIB23x", 0x8201, 1 << 24, 33) + b"root\0\0", 1)
+        # CLIENT_LONG_PASSWORD, CLIENT_PROTOCOL_41, CLIENT_SECURE_CONNECTION, CLIENT_PLUGIN_AUTH; utf8; root without a
+        # password
+        flags, name = (0x88201, plugin.encode() + b"\0") if plugin else (0x8201, b"")
+        self.write(struct.pack("<IIB23x", flags, 1 << 24, 33) + b"root\0\0" + name, 1)
         self.expect(0)
 
     def read_exactly(self, size):
