@@ -14,3 +14,7 @@ static inline int ec_fd_steal(ec_fd *fd)
     *fd = -1;
     return stolen;
 }
+
+/* As many descriptors as this process may ever have: each library's file and each of its probes takes one, and most
+ * systems begin with 1024, for the sake of programs that use select(2). */
+void ec_descriptor_limit_raise(void);

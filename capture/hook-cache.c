@@ -16,11 +16,9 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
 
-/* Smaller ones take less than a tenth of a second. */
-#define SIZE_MIN (16u << 20)
 enum {
     ENTRY_LEN_MAX = 512,
-    ENTRIES_MAX = 256, /* then all are thrown away: builds come and go */
+    ENTRIES_MAX = 4096, /* then all are thrown away: builds come and go */
     NAME_LEN = 64,
 };
 
@@ -144,11 +142,6 @@ static bool signature_read(int fd, uint64_t offset, uint8_t signature[static EC_
     return pread(fd, signature, EC_HOOK_SIGNATURE_LEN, (off_t)offset) == EC_HOOK_SIGNATURE_LEN;
 }
 
-bool ec_hook_cache_is_for(uint64_t size)
-{
-    return size >= SIZE_MIN;
-}
-
 bool ec_hook_cache_get(int fd, struct ec_hook_point *ret_point)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
@@ -196,7 +189,7 @@ static bool entry_write(int directory, const char *build_id, const char *text)
     char temporary[NAME_LEN];
     const size_t len = strlen(text);
 
-    g_snprintf(temporary, sizeof(temporary), "new-%d", (int)getpid());
+    g_snprintf(temporary, sizeof(temporary), "new-%d", (int)gettid());
     unlinkat(directory, temporary, 0);
     g_auto(ec_fd) fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

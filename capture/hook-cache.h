@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 /*
- * Remembers, by build ID, which function of a large program is handed every secret: to find it takes a second in
- * Chromium, which is paid once. One small file for each build ID in XDG_CACHE_HOME/ecapture or ~/.cache/ecapture.
+ * Remembers, by build ID, which function of a library or program is handed every secret: to find it takes milliseconds
+ * in a libssl, a second in Chromium, which is paid once. One small file for each build ID in XDG_CACHE_HOME/ecapture or
+ * ~/.cache/ecapture.
  *
  * An entry is a hint, not a truth. Only files and a directory that are our own user's and nobody else's to write are
  * read; the function's first bytes must be as they were; and all but its place is proven from its code anew
@@ -25,8 +26,6 @@ char *ec_hook_entry_format(const struct ec_hook_entry *entry);
 /* `text`: `len` bytes from anywhere. */
 bool ec_hook_entry_parse(const char *text, size_t len, struct ec_hook_entry *ret_entry);
 
-/* Whether a file of this size is worth an entry; bytes. */
-bool ec_hook_cache_is_for(uint64_t size);
 /* The hook point of the ELF file `fd`, borrowed; false if it isn't known. */
 bool ec_hook_cache_get(int fd, struct ec_hook_point *ret_point);
 /* Keeps a hook point that was found in `fd`; without a build ID or a directory to write to nothing happens. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hooks.h"
 
+#include "descriptor.h"
 #include "hooked-set.h"
 #include "library-path.h"
 #include "log.h"
@@ -282,6 +283,7 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
     g_autoptr(GError) reason = NULL;
     unsigned unreadable = 0;
 
+    ec_descriptor_limit_raise();
     hooks->kernel = kernel;
     hooks->modules = modules;
     hooks->plaintext = plaintext;

@@ -10,6 +10,7 @@
 #include "hook-cache.h"
 #include "library-path.h"
 #include "nss-hook-point.h"
+#include "parallel.h"
 #include "plaintext-point.h"
 #include "proc.h"
 #include "program-kind.h"
@@ -46,6 +47,9 @@ struct file_head {
 /* Programs that are remembered to hold no TLS library; full, all are forgotten. */
 #define BARREN_MAX 65536
 
+/* Bytes. The hook point of a smaller file takes less than a tenth of a second, and is not left to the search. */
+#define BACKGROUND_MIN (16 << 20)
+
 struct ec_target_list {
     bool find_points;
     ec_proc *proc;
@@ -55,6 +59,14 @@ struct ec_target_list {
     GHashTable *by_head;    /* of struct file_head: a hookable struct ec_library * that begins so, borrowed */
     GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
     ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
+    GPtrArray *unread;      /* of struct unread *, while /proc is scanned; else NULL */
+};
+
+/* A library whose hook point is looked for when all of them are known: on all processors. */
+struct unread {
+    struct ec_library *library; /* borrowed */
+    char *root;
+    ec_fd crypto_fd; /* -1: none */
 };
 
 /* ---- memory ---- */
@@ -76,6 +88,16 @@ static void process_free(gpointer data)
 
     g_ptr_array_unref(process->libraries);
     g_free(process);
+}
+
+static void unread_free(gpointer data)
+{
+    struct unread *unread = data;
+
+    if (unread->crypto_fd >= 0)
+        close(unread->crypto_fd);
+    g_free(unread->root);
+    g_free(unread);
 }
 
 static guint file_id_hash(gconstpointer key)
@@ -196,14 +218,22 @@ const char *ec_library_get_method(const struct ec_library *library)
     return ec_hook_method_get_name(ec_modules[library->module].packets ? library->point.method : EC_HOOK_SYMBOL);
 }
 
-GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error)
+static bool library_may_have_plaintext(const struct ec_library *library)
 {
     if (library->fd < 0 || !ec_modules[library->module].packets)
-        return NULL;
+        return false;
     /* NSS's other two serve its libssl3. */
-    if (library->module == EC_MODULE_NSS && library->hookable && library->point.kind != EC_LIBRARY_NSS)
-        return NULL;
-    return ec_plaintext_points_find(library->fd, error);
+    return library->module != EC_MODULE_NSS || !library->hookable || library->point.kind == EC_LIBRARY_NSS;
+}
+
+GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error)
+{
+    return library_may_have_plaintext(library) ? ec_plaintext_points_find(library->fd, error) : NULL;
+}
+
+bool ec_library_has_plaintext(const struct ec_library *library, GError **error)
+{
+    return library_may_have_plaintext(library) && ec_plaintext_points_exist(library->fd, error);
 }
 
 /* Without its file yet. */
@@ -296,15 +326,15 @@ static bool point_find(const struct ec_library *library, const char *root, struc
     return ec_hook_point_find(library->fd, debug_fd, ret_point, error);
 }
 
-/* Whether finding it takes long enough to remember it, and to do it in the background. */
-static bool library_is_large(const struct ec_library *library)
+/* A Go program's function is found in less time than an entry is read; NSS's have too many places for one. */
+static bool library_is_cached(const struct ec_library *library)
 {
-    return library->module != EC_MODULE_GOTLS && ec_hook_cache_is_for((uint64_t)library->size);
+    return library->module != EC_MODULE_GOTLS && library->module != EC_MODULE_NSS;
 }
 
 static bool search_start(const ec_target_list *list, struct ec_library *library, const char *root)
 {
-    if (list->search == NULL || !library_is_large(library) ||
+    if (list->search == NULL || !library_is_cached(library) || library->size < BACKGROUND_MIN ||
         !ec_hook_search_start(list->search, library->fd, ec_library_debug_open(library->fd, root), library))
         return false;
     library->pending = true;
@@ -330,26 +360,12 @@ static void library_settle(struct ec_library *library, bool found, const GError 
         library->reason = g_strdup(error->message);
 }
 
-/* Gives a library its file, and finds its hook point if that is wanted. `root`: of the mount namespace that its path is
- * of, e.g. "/proc/1234/root". `crypto_fd`: the libcrypto that goes with it, or -1. False if it turns out to hold no TLS
- * library. */
-static bool library_open(const ec_target_list *list, struct ec_library *library, int fd_to_take, off_t size,
-                         const char *root, int crypto_fd)
+/* Finds a library's hook point. `root`: of the mount namespace that its path is of, e.g. "/proc/1234/root".
+ * `crypto_fd`: the libcrypto that goes with it, or -1. False if it turns out to hold no TLS library. */
+static bool library_read(const ec_target_list *list, struct ec_library *library, const char *root, int crypto_fd)
 {
     g_autoptr(GError) error = NULL;
 
-    library->fd = fd_to_take;
-    library->size = size;
-    if (!list->find_points)
-        return true;
-    library->reason = g_strdup(ec_unsupported_name_find(library->path, strlen(library->path)));
-    if (library->reason != NULL)
-        return true;
-    if (!ec_modules[library->module].packets) {
-        library->hookable = ec_program_kind_find(library->module, library->fd, &library->plan, &error);
-        library->reason = error != NULL ? g_strdup(error->message) : NULL;
-        return true;
-    }
     /* In a Go program the function is found in less time than its megabytes are compared. */
     const struct ec_library *twin = library->module == EC_MODULE_GOTLS ? NULL : library_find_twin(list, library);
     if (twin != NULL) {
@@ -358,20 +374,74 @@ static bool library_open(const ec_target_list *list, struct ec_library *library,
         library->module = twin->module;
         return true;
     }
-    if (library_is_large(library) && ec_hook_cache_get(library->fd, &library->point)) {
-        library_settle(library, true, NULL);
+    const bool known = library_is_cached(library) && ec_hook_cache_get(library->fd, &library->point);
+    if (!known && search_start(list, library, root))
         return true;
-    }
-    if (search_start(list, library, root))
-        return true;
-    const bool found = point_find(library, root, &library->point, &error);
+    const bool found = known || point_find(library, root, &library->point, &error);
     library_settle(library, found, error);
-    if (found && library_is_large(library))
+    if (found && !known && library_is_cached(library))
         ec_hook_cache_put(library->fd, &library->point);
     const bool has_crypto = library->point.kind == EC_LIBRARY_OPENSSL || library->point.kind == EC_LIBRARY_LIBRESSL;
     if (found && has_crypto && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_hook_point_ask_crypto(&library->point, crypto_fd);
     return !g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_NOT_TLS) || library_is_unsupported(library);
+}
+
+/* Gives a library its file. True if its hook point is to be found yet. */
+static bool library_take(const ec_target_list *list, struct ec_library *library, int fd_to_take, off_t size)
+{
+    g_autoptr(GError) error = NULL;
+
+    library->fd = fd_to_take;
+    library->size = size;
+    if (!list->find_points)
+        return false;
+    library->reason = g_strdup(ec_unsupported_name_find(library->path, strlen(library->path)));
+    if (library->reason != NULL)
+        return false;
+    if (ec_modules[library->module].packets)
+        return true;
+    library->hookable = ec_program_kind_find(library->module, library->fd, &library->plan, &error);
+    library->reason = error != NULL ? g_strdup(error->message) : NULL;
+    return false;
+}
+
+/* Now, or with the others of the scan. */
+static void library_read_mapped(const ec_target_list *list, struct ec_library *library, uint32_t pid,
+                                int crypto_fd_to_take)
+{
+    struct unread *unread = g_new(struct unread, 1);
+
+    *unread = (struct unread){library, g_strdup_printf("/proc/%u/root", pid), crypto_fd_to_take};
+    if (list->unread != NULL) {
+        g_ptr_array_add(list->unread, unread);
+        return;
+    }
+    library_read(list, library, unread->root, unread->crypto_fd);
+    unread_free(unread);
+}
+
+static void unread_read(void *item, void *data)
+{
+    const struct unread *unread = item;
+
+    library_read(data, unread->library, unread->root, unread->crypto_fd);
+}
+
+/* Those that begin alike are probably twins: one of them first, which the others are then compared with. */
+static void unread_read_all(ec_target_list *list)
+{
+    g_autoptr(GHashTable) heads = g_hash_table_new_full(file_head_hash, file_head_equal, g_free, NULL);
+    g_autoptr(GPtrArray) all = g_steal_pointer(&list->unread), first = g_ptr_array_new(), others = g_ptr_array_new();
+
+    for (guint i = 0; i < all->len; i++) {
+        struct unread *unread = g_ptr_array_index(all, i);
+        g_ptr_array_add(g_hash_table_add(heads, file_head_read(unread->library)) ? first : others, unread);
+    }
+    ec_parallel_foreach(first, unread_read, list);
+    for (guint i = 0; i < first->len; i++)
+        library_offer_as_twin(list, ((const struct unread *)g_ptr_array_index(first, i))->library);
+    ec_parallel_foreach(others, unread_read, list);
 }
 
 void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search)
@@ -447,9 +517,8 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
     if (library != NULL)
         return library;
     library = library_new(status.st_dev, status.st_ino, module_of_path(mapping->path), g_strdup(mapping->path));
-    g_autofree char *root = g_strdup_printf("/proc/%u/root", pid);
-    g_auto(ec_fd) crypto_fd = crypto_open(list, pid, mapping->path, cryptos);
-    library_open(list, library, ec_fd_steal(&fd), status.st_size, root, crypto_fd);
+    if (library_take(list, library, ec_fd_steal(&fd), status.st_size))
+        library_read_mapped(list, library, pid, crypto_open(list, pid, mapping->path, cryptos));
     return library_add(list, library);
 }
 
@@ -465,7 +534,7 @@ static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int f
         return NULL;
     }
     library = library_new(status->st_dev, status->st_ino, module, ec_proc_get_program_path(list->proc, pid));
-    if (library_open(list, library, fd_to_take, status->st_size, "", -1))
+    if (!library_take(list, library, fd_to_take, status->st_size) || library_read(list, library, "", -1))
         return library_add(list, library);
     library_free(library);
     return NULL;
@@ -595,12 +664,14 @@ ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
     unsigned unreadable = 0;
     struct dirent *entry;
 
+    list->unread = g_ptr_array_new_with_free_func(unread_free);
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
         guint64 pid = 0;
         if (g_ascii_string_to_unsigned(entry->d_name, 10, 1, UINT32_MAX, &pid, NULL) &&
             process_add(list, (uint32_t)pid, &process) == EC_PROC_UNREADABLE)
             unreadable++;
     }
+    unread_read_all(list);
     if (ret_unreadable != NULL)
         *ret_unreadable = unreadable;
     return list;
@@ -639,8 +710,10 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
     if (library != NULL)
         return library;
     library = library_new(status.st_dev, status.st_ino, module_of_file(fd, path, module), g_strdup(path));
-    g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
-    library_open(list, library, ec_fd_steal(&fd), status.st_size, "", crypto_fd);
+    if (library_take(list, library, ec_fd_steal(&fd), status.st_size)) {
+        g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
+        library_read(list, library, "", crypto_fd);
+    }
     return library_add(list, library);
 }
 

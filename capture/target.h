@@ -44,6 +44,8 @@ const char *ec_library_get_method(const struct ec_library *library);
 /* The calls that plaintext is taken from (plaintext-point.h). NULL with the reason, if one is to be told: a library
  * that isn't asked for plaintext, as one of a module without packets, has neither points nor a reason. */
 GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error);
+/* Whether there are any; quicker. */
+bool ec_library_has_plaintext(const struct ec_library *library, GError **error);
 
 struct ec_process {
     uint32_t pid;

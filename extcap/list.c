@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "list.h"
+
+#include "descriptor.h"
 #include "json.h"
 #include "target.h"
 
@@ -8,12 +10,32 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The user's name, or the number of one who has none here; free with g_free(). */
-static char *get_user(uint32_t uid)
-{
-    const struct passwd *entry = getpwuid(uid);
+/* What is asked once, however many processes it is of. */
+typedef struct answers answers;
+struct answers {
+    GHashTable *users;   /* user id: its name */
+    GHashTable *remarks; /* struct ec_library: why there is no plaintext, "" if that is no question */
+};
 
-    return entry ? g_strdup(entry->pw_name) : g_strdup_printf("%u", uid);
+static void answers_clear(struct answers *answers)
+{
+    g_hash_table_unref(answers->users);
+    g_hash_table_unref(answers->remarks);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(answers, answers_clear)
+
+/* The user's name, or the number of one who has none here. Borrowed. */
+static const char *get_user(const struct answers *answers, uint32_t uid)
+{
+    char *name = g_hash_table_lookup(answers->users, GUINT_TO_POINTER(uid));
+
+    if (!name) {
+        const struct passwd *entry = getpwuid(uid);
+
+        name = entry ? g_strdup(entry->pw_name) : g_strdup_printf("%u", uid);
+        g_hash_table_insert(answers->users, GUINT_TO_POINTER(uid), name);
+    }
+    return name;
 }
 
 static char *get_name(const struct ec_process *process)
@@ -21,19 +43,24 @@ static char *get_name(const struct ec_process *process)
     return g_strndup(process->comm, sizeof(process->comm));
 }
 
-/* Why there is no plaintext of a hookable one, NULL if there is, or if that is no question. Free with g_free(). */
-static char *get_plaintext_reason(const struct ec_library *library)
+/* Why there is no plaintext of a hookable one, NULL if there is, or if that is no question. Borrowed. */
+static const char *get_remark(const struct answers *answers, const struct ec_library *library)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GArray) points = ec_library_find_plaintext(library, &error);
+    char *remark = g_hash_table_lookup(answers->remarks, library);
 
-    (void)points;
-    return error ? g_strdup(error->message) : NULL;
+    if (!remark && library->hookable) {
+        g_autoptr(GError) error = NULL;
+
+        ec_library_has_plaintext(library, &error);
+        remark = g_strdup(error ? error->message : "");
+        g_hash_table_insert(answers->remarks, (gpointer)library, remark);
+    }
+    return remark && *remark ? remark : NULL;
 }
 
-static void add_library(struct ec_json *json, const struct ec_library *library)
+static void add_library(struct ec_json *json, const struct answers *answers, const struct ec_library *library)
 {
-    g_autofree char *no_plaintext = library->hookable ? get_plaintext_reason(library) : NULL;
+    const char *no_plaintext = get_remark(answers, library);
     const char *version, *build_id = library->point.build_id;
 
     ec_json_open(json, NULL, '{');
@@ -53,24 +80,23 @@ static void add_library(struct ec_json *json, const struct ec_library *library)
     ec_json_close(json, '}');
 }
 
-static void add_process(struct ec_json *json, const struct ec_process *process)
+static void add_process(struct ec_json *json, const struct answers *answers, const struct ec_process *process)
 {
     g_autofree char *name = get_name(process);
-    g_autofree char *user = get_user(process->uid);
 
     ec_json_open(json, NULL, '{');
     ec_json_add_number(json, "pid", process->pid);
     ec_json_add_string(json, "name", name);
     ec_json_add_number(json, "uid", process->uid);
-    ec_json_add_string(json, "user", user);
+    ec_json_add_string(json, "user", get_user(answers, process->uid));
     ec_json_open(json, "libraries", '[');
     for (guint i = 0; i < process->libraries->len; i++)
-        add_library(json, g_ptr_array_index(process->libraries, i));
+        add_library(json, answers, g_ptr_array_index(process->libraries, i));
     ec_json_close(json, ']');
     ec_json_close(json, '}');
 }
 
-static void print_json(GPtrArray *processes, unsigned unreadable)
+static void print_json(const struct answers *answers, GPtrArray *processes, unsigned unreadable)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     struct ec_json json = {.text = text};
@@ -78,7 +104,7 @@ static void print_json(GPtrArray *processes, unsigned unreadable)
     ec_json_open(&json, NULL, '{');
     ec_json_open(&json, "processes", '[');
     for (guint i = 0; i < processes->len; i++)
-        add_process(&json, g_ptr_array_index(processes, i));
+        add_process(&json, answers, g_ptr_array_index(processes, i));
     ec_json_close(&json, ']');
     ec_json_add_number(&json, "unreadable", unreadable);
     ec_json_close(&json, '}');
@@ -92,11 +118,11 @@ static void print_clean(const char *text)
         putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
-static void print_library(const struct ec_process *process, const struct ec_library *library)
+static void print_library(const struct answers *answers, const struct ec_process *process,
+                          const struct ec_library *library)
 {
     g_autofree char *name = get_name(process);
-    g_autofree char *user = get_user(process->uid);
-    g_autofree char *no_plaintext = library->hookable ? get_plaintext_reason(library) : NULL;
+    const char *user = get_user(answers, process->uid), *no_plaintext = get_remark(answers, library);
     const char *reason = library->reason ? library->reason : "unknown reason";
     g_autofree char *line = NULL;
 
@@ -113,7 +139,7 @@ static void print_library(const struct ec_process *process, const struct ec_libr
     putchar('\n');
 }
 
-static void print_table(GPtrArray *processes)
+static void print_table(const struct answers *answers, GPtrArray *processes)
 {
     if (!processes->len)
         return;
@@ -122,7 +148,7 @@ static void print_table(GPtrArray *processes)
         const struct ec_process *process = g_ptr_array_index(processes, i);
 
         for (guint j = 0; j < process->libraries->len; j++)
-            print_library(process, g_ptr_array_index(process->libraries, j));
+            print_library(answers, process, g_ptr_array_index(process->libraries, j));
     }
 }
 
@@ -138,6 +164,8 @@ static void print_remarks(unsigned n_processes, unsigned unreadable)
 int ec_list_run(int n_args, char *const *args)
 {
     g_autoptr(ec_target_list) list = NULL;
+    g_auto(answers)
+        answers = {g_hash_table_new_full(NULL, NULL, NULL, g_free), g_hash_table_new_full(NULL, NULL, NULL, g_free)};
     GPtrArray *processes;
     unsigned unreadable = 0;
     bool json = n_args == 1 && !strcmp(args[0], "--json");
@@ -146,12 +174,13 @@ int ec_list_run(int n_args, char *const *args)
         fprintf(stderr, "ecapture: list takes no arguments but --json: leave the others out\n");
         return 2;
     }
+    ec_descriptor_limit_raise();
     list = ec_target_list_new(true, &unreadable);
     processes = ec_target_list_get_processes(list);
     if (json)
-        print_json(processes, unreadable);
+        print_json(&answers, processes, unreadable);
     else
-        print_table(processes);
+        print_table(&answers, processes);
     if (fflush(stdout)) {
         fprintf(stderr, "ecapture: can't write the list: free the disk or look at the pipe's reader\n");
         return 1;

@@ -16,6 +16,8 @@ struct ec_code {
     struct ec_decoder *decoder;
     GHashTable *decoded;   /* address → struct ec_insn, both in the value */
     GHashTable *functions; /* set of addresses */
+    GHashTable *followed;  /* … that jumps were followed to */
+    bool followed_function;
     unsigned steps;
     uint64_t window_address;
     size_t window_len;
@@ -34,6 +36,7 @@ struct ec_code *ec_code_new(const struct ec_elf_image *image)
     code->decoder = decoder;
     code->decoded = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     code->functions = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    code->followed = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     return code;
 }
 
@@ -44,6 +47,7 @@ void ec_code_free(struct ec_code *code)
     ec_decoder_free(code->decoder);
     g_hash_table_unref(code->decoded);
     g_hash_table_unref(code->functions);
+    g_hash_table_unref(code->followed);
     g_free(code);
 }
 
@@ -60,6 +64,23 @@ bool ec_code_is_exhausted(const struct ec_code *code)
 bool ec_code_is_function(const struct ec_code *code, uint64_t address)
 {
     return g_hash_table_contains(code->functions, &address);
+}
+
+bool ec_code_has_followed_function(const struct ec_code *code)
+{
+    return code->followed_function;
+}
+
+static void address_add(GHashTable *set, uint64_t address)
+{
+    if (!g_hash_table_contains(set, &address))
+        g_hash_table_add(set, g_memdup2(&address, sizeof(address)));
+}
+
+static void function_add(struct ec_code *code, uint64_t address)
+{
+    address_add(code->functions, address);
+    code->followed_function |= g_hash_table_contains(code->followed, &address);
 }
 
 static bool window_has(const struct ec_code *code, uint64_t address, size_t len)
@@ -118,7 +139,7 @@ void ec_state_init_entry(struct ec_state *state, const struct ec_machine *machin
 
 static bool value_equals(const struct ec_value *a, const struct ec_value *b)
 {
-    return a->kind == b->kind && a->pointer == b->pointer && a->offset == b->offset;
+    return memcmp(a, b, sizeof(*a)) == 0; /* which has no padding */
 }
 
 static struct ec_value value_join(struct ec_value a, struct ec_value b, enum ec_flow_join join)
@@ -318,9 +339,11 @@ static bool state_tracks(const struct ec_state *state)
     return false;
 }
 
-static bool value_merge(struct ec_value *into, struct ec_value from, enum ec_flow_join join)
+static inline bool value_merge(struct ec_value *into, const struct ec_value *from, enum ec_flow_join join)
 {
-    struct ec_value merged = value_join(*into, from, join);
+    if (value_equals(into, from))
+        return false;
+    struct ec_value merged = value_join(*into, *from, join);
     bool changed = !value_equals(&merged, into);
     *into = merged;
     return changed;
@@ -331,12 +354,13 @@ static bool state_merge(struct ec_state *into, const struct ec_state *from, enum
 {
     bool changed = false;
     for (int reg = 0; reg < EC_REG_MAX; reg++)
-        changed |= value_merge(&into->registers[reg], from->registers[reg], join);
+        changed |= value_merge(&into->registers[reg], &from->registers[reg], join);
     for (size_t i = 0; i < EC_STATE_SLOTS; i++) {
         struct ec_state_slot *slot = &into->slots[i];
         if (slot->base == EC_REG_NONE)
             continue;
-        changed |= value_merge(&slot->value, slot_read(from, slot->base, slot->at), join);
+        struct ec_value other = slot_read(from, slot->base, slot->at);
+        changed |= value_merge(&slot->value, &other, join);
         if (slot->value.kind == EC_VALUE_NONE)
             slot->base = EC_REG_NONE;
     }
@@ -397,8 +421,10 @@ static void run_step(struct run *run, struct node *node)
     struct ec_state state = node->state;
     ec_state_step(&state, run->code->machine, insn, run->join);
     if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target &&
-        !ec_code_is_function(run->code, insn->target))
+        !ec_code_is_function(run->code, insn->target)) {
+        address_add(run->code->followed, insn->target);
         run_reach(run, insn->target, &state);
+    }
     if (insn->op != EC_OP_JUMP && insn->op != EC_OP_STOP)
         run_reach(run, insn->address + insn->length, &state);
 }
@@ -428,7 +454,7 @@ bool ec_flow_run(struct ec_code *code, uint64_t address, const struct ec_state *
     for (size_t i = 0; i < nodes->len; i++) {
         const struct node *node = g_ptr_array_index(nodes, i);
         if (node->insn.op == EC_OP_CALL && node->insn.target)
-            g_hash_table_add(code->functions, g_memdup2(&node->insn.target, sizeof(node->insn.target)));
+            function_add(code, node->insn.target);
         visit(&node->insn, &node->state, data);
     }
     return run.complete;

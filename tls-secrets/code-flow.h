@@ -23,6 +23,8 @@ bool ec_code_is_exhausted(const struct ec_code *code);
 /* True if some run has seen a direct call of that address: a jump to it is a call in tail position, which the runs
  * after that one do not follow. */
 bool ec_code_is_function(const struct ec_code *code, uint64_t address);
+/* True if some run has followed a jump to what was not yet known to be a function, and now is. */
+bool ec_code_has_followed_function(const struct ec_code *code);
 
 enum ec_value_kind {
     EC_VALUE_NONE,    /* unknown */

@@ -387,6 +387,15 @@ static bool function_find_by_offset(struct finder *finder, uint64_t offset)
     return false;
 }
 
+/* What the kind decides is which module the library belongs to. */
+static bool kind_fits(const struct finder *finder, enum ec_library_kind kind)
+{
+    struct symbol_match match;
+    enum ec_hook_method method;
+    bool is_gnutls = symbol_find(finder, "gnutls_session_get_random", is_gnutls_accessor, &match, &method);
+    return is_gnutls ? kind == EC_LIBRARY_GNUTLS : kind == EC_LIBRARY_OPENSSL || kind == EC_LIBRARY_BORINGSSL;
+}
+
 bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_hook_point *ret_point, GError **error)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
@@ -396,7 +405,7 @@ bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_ho
     if (!finder.code)
         return unproven(error, "the disassembler does not start");
     const char *build_id = ec_elf_image_get_build_id(image);
-    if (known->kind == EC_LIBRARY_GO || !build_id[0] || strcmp(build_id, known->build_id) != 0 ||
+    if (!build_id[0] || strcmp(build_id, known->build_id) != 0 || !kind_fits(&finder, known->kind) ||
         !function_find_by_offset(&finder, known->function_offset))
         return unproven(error, "what is known is another file's");
     if (!random_find(&finder, error))

@@ -98,8 +98,9 @@ GQuark ec_hook_error_quark(void);
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error);
 
 /* Likewise, where the function is known from before: `known` tells its offset, and kind, method, version and build ID
- * are taken over. The build ID must be the file's, the offset in its code; the random's place is proven again. Takes
- * milliseconds, however large the file. Not for EC_LIBRARY_GO. */
+ * are taken over. The build ID must be the file's, the offset in its code, the kind one of those that keep the random
+ * in an object (OpenSSL, BoringSSL, GnuTLS) and not belied by its symbols; the random's place is proven again. Takes
+ * milliseconds, however large the file. */
 bool ec_hook_point_prove(int fd, const struct ec_hook_point *known, struct ec_hook_point *ret_point, GError **error);
 
 /* The version of the TLS library inside any ELF file ("3.0.22", "BoringSSL", "AWS-LC 1.30.0", "LibreSSL 3.8.2"),

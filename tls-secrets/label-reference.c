@@ -220,10 +220,10 @@ static void reference_follow(struct reference_scan *scan, const struct reference
         scan->use->exhausted = true;
 }
 
-/* Twice: only after the first round is it known which jumps are calls in tail position. */
+/* Twice, if only after the first round it is known which jumps are calls in tail position. */
 static void references_follow(struct reference_scan *scan)
 {
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round == 0 || (round == 1 && ec_code_has_followed_function(scan->code)); round++) {
         g_array_set_size(scan->use->takers, 0);
         g_array_set_size(scan->use->passages, 0);
         for (size_t i = 0; i < scan->references->len && !scan->use->exhausted; i++)
@@ -286,11 +286,25 @@ static void x86_candidate(struct reference_scan *scan, uint64_t last, const stru
     }
 }
 
+/* The next place, from `i` on, whose low bits some label's address has; behind the piece if there is none. */
+static size_t x86_skip(const struct reference_scan *scan, const uint8_t *piece, size_t i, size_t len, uint64_t address)
+{
+    const uint8_t *bits = scan->low_bits;
+    for (; i + 4 <= len; i++) {
+        uint16_t value, relative;
+        memcpy(&value, piece + i, sizeof(value));
+        relative = (uint16_t)(address + i + 4 + value);
+        if (bits[relative >> 3] >> (relative & 7) & 1 || (scan->fixed_position && bits[value >> 3] >> (value & 7) & 1))
+            break;
+    }
+    return i;
+}
+
 static bool x86_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
     struct reference_scan *scan = data;
     uint64_t address = scan->segment->address + (at - scan->segment->offset);
-    for (size_t i = 0; i + 4 <= len && !scan->use->exhausted; i++) {
+    for (size_t i = 0; (i = x86_skip(scan, piece, i, len, address)) + 4 <= len && !scan->use->exhausted; i++) {
         uint32_t value;
         memcpy(&value, piece + i, sizeof(value));
         uint64_t relative = address + i + 4 + (uint64_t)(int64_t)(int32_t)value;

@@ -96,13 +96,24 @@ static bool nss_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
     return number_scan(piece, len, "Version: NSS ", data);
 }
 
+static void segments_scan(const struct ec_elf_image *image, bool executable, ec_elf_visit scan,
+                          struct version_search *search)
+{
+    const struct ec_elf_segment *segment = NULL;
+    for (size_t i = 0; !search->version[0] && (segment = ec_elf_image_get_segment(image, i)); i++)
+        if (segment->executable == executable)
+            ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, scan, search);
+}
+
+/* The text stands among the constants, mostly; linkers of before 2018 put those and code into one segment. */
 static bool version_find(int fd, ec_elf_visit scan, char ret_version[static VERSION_LEN])
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
     struct version_search search = {};
-    const struct ec_elf_segment *segment = NULL;
-    for (size_t i = 0; image && !search.version[0] && (segment = ec_elf_image_get_segment(image, i)); i++)
-        ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, scan, &search);
+    if (image) {
+        segments_scan(image, false, scan, &search);
+        segments_scan(image, true, scan, &search);
+    }
     if (!search.version[0])
         return false;
     memcpy(ret_version, search.version, sizeof(search.version));

@@ -201,16 +201,19 @@ static void operation_add(const struct finder *finder, uint32_t operation)
     }
 }
 
-/* Both that read and that write, or none. */
+/* Both that read and that write, or none. `points` NULL: it is enough to know that. */
 static bool family_find(const struct ec_elf_image *image, enum ec_elf_table table, const struct family *family,
                         GArray *points)
 {
-    g_autoptr(ec_code) code = ec_code_new(image);
-    struct finder finder = {image, code, family, {0}, points};
+    struct finder finder = {image, NULL, family, {0}, points};
 
-    for (size_t i = 0; code && i < family->count; i++)
+    for (size_t i = 0; i < (points ? family->count : 2); i++)
         if (!function_find(image, table, family->functions[i].name, &finder.addresses[i]) && i < 2)
             return false;
+    if (!points)
+        return true;
+    g_autoptr(ec_code) code = ec_code_new(image);
+    finder.code = code;
     for (uint32_t operation = 0; code && operation <= EC_PLAINTEXT_CLEAR; operation++)
         operation_add(&finder, operation);
     return code != NULL;
@@ -373,22 +376,40 @@ static bool go_find(const ec_go_program *program, const struct ec_elf_image *ima
 
 /* ---- both ---- */
 
-GArray *ec_plaintext_points_find(int fd, GError **error)
+static bool c_find(const struct ec_elf_image *image, GArray *points, GError **error)
 {
-    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(struct ec_plaintext_point));
-    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
-
-    if (!image)
-        return NULL;
-    g_autoptr(ec_go_program) program = ec_go_program_new(image);
-    if (program)
-        return go_find(program, image, points, error) ? g_steal_pointer(&points) : NULL;
-    if (ec_nss_has_sockets(image))
-        return nss_find(image, points, error) ? g_steal_pointer(&points) : NULL;
     for (enum ec_elf_table table = 0; table < EC_ELF_TABLE_MAX; table++)
         for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
             if (family_find(image, table, &families[i], points))
-                return g_steal_pointer(&points);
-    refuse(error, "the symbols of its TLS functions are stripped");
-    return NULL;
+                return true;
+    return refuse(error, "the symbols of its TLS functions are stripped");
+}
+
+/* `named`: for those that go by symbols; NULL if it is enough that they exist, which is cheaper. */
+static bool find(int fd, GArray *points, GArray *named, GError **error)
+{
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
+
+    if (!image)
+        return false;
+    g_autoptr(ec_go_program) program = ec_go_program_new(image);
+    if (program)
+        return go_find(program, image, points, error);
+    if (ec_nss_has_sockets(image))
+        return nss_find(image, points, error);
+    return c_find(image, named, error);
+}
+
+GArray *ec_plaintext_points_find(int fd, GError **error)
+{
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(struct ec_plaintext_point));
+
+    return find(fd, points, points, error) ? g_steal_pointer(&points) : NULL;
+}
+
+bool ec_plaintext_points_exist(int fd, GError **error)
+{
+    g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(struct ec_plaintext_point));
+
+    return find(fd, points, NULL, error);
 }

@@ -99,7 +99,7 @@ class Datagram(datagram.DatagramLab):
         path = self.path("chromium.pcapng")
         ecapture = self.start_ecapture("--verify", "-w", path)
         self.chromium("about:blank")
-        self.wait_for_hook_point("cache")
+        self.wait_for_boringssl("cache")
         for _ in range(2):
             self.assertIn(BODY, self.chromium(URL))
         self.end(ecapture)

@@ -232,7 +232,7 @@ for (let i = 0; i < 10; i++)
         self.start_nginx(extra="listen 8443 ssl http2;")
         tshark = self.capture("ecapture-tls")
         self.chromium("about:blank")
-        self.wait_for_hook_point("cache", "home/.cache")
+        self.wait_for_boringssl("cache", "home/.cache")
         for number in range(3):
             self.chromium(f"https://127.0.0.1:4433/h1-{number}")
             self.assertIn("decrypted", self.chromium(f"https://127.0.0.1:8443/h2-{number}"))

@@ -173,6 +173,20 @@ static void get_entry_of_another_function_is_false(void **state)
     assert_false(is_known(fixture));
 }
 
+static void get_entry_of_another_kind_is_false(void **state)
+{
+    struct fixture *fixture = begin(state);
+    const bool is_gnutls = fixture->point.kind == EC_LIBRARY_GNUTLS;
+
+    for (enum ec_library_kind kind = 0; kind < EC_LIBRARY_KIND_MAX; kind++) {
+        struct ec_hook_point point = fixture->point, got;
+        point.kind = kind;
+        ec_hook_cache_put(fixture->fd, &point);
+        bool fits = is_gnutls ? kind == EC_LIBRARY_GNUTLS : kind == EC_LIBRARY_OPENSSL || kind == EC_LIBRARY_BORINGSSL;
+        assert_int_equal(ec_hook_cache_get(fixture->fd, &got), fits);
+    }
+}
+
 static void get_entry_that_others_may_write_is_false(void **state)
 {
     struct fixture *fixture = begin(state);
@@ -199,7 +213,7 @@ static void put_full_directory_starts_afresh(void **state)
 {
     struct fixture *fixture = begin(state);
 
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 4096; i++) {
         g_autofree char *path = g_strdup_printf("%s/%08x", fixture->directory, i);
         assert_true(g_file_set_contents(path, "", 0, NULL));
     }
@@ -245,6 +259,7 @@ int main(void)
         cmocka_unit_test(get_nothing_kept_is_false),
         cmocka_unit_test(get_corrupt_entry_is_false),
         cmocka_unit_test(get_entry_of_another_function_is_false),
+        cmocka_unit_test(get_entry_of_another_kind_is_false),
         cmocka_unit_test(get_entry_that_others_may_write_is_false),
         cmocka_unit_test(get_entry_behind_symlink_is_false),
         cmocka_unit_test(put_full_directory_starts_afresh),

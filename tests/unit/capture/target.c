@@ -496,6 +496,24 @@ static void ec_target_list_add_defaults_of_shells_looks_into_those_alone(void **
     assert_int_equal(((const struct ec_library *)g_ptr_array_index(libraries, 0))->module, EC_MODULE_BASH);
 }
 
+/* What was found in another run is not known to this one. */
+static int group_setup(void **state)
+{
+    char *cache = g_dir_make_tmp("ec-target-cache-XXXXXX", NULL);
+
+    g_setenv("XDG_CACHE_HOME", cache, TRUE);
+    *state = cache;
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    g_autofree char *cache = *state;
+    g_autofree char *remove = g_strdup_printf("rm -r '%s'", cache);
+
+    return system(remove);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -519,5 +537,5 @@ int main(void)
         CASE(ec_target_list_add_defaults_of_shells_looks_into_those_alone),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
