@@ -214,6 +214,65 @@ for (let i = 0; i < 10; i++)
 """)
         self.finish(tshark, [f"/bun-{i}" for i in range(10)])
 
+    # --- files that come and go ------------------------------------------------------------------
+
+    def another_build(self, name):
+        """The system's libssl with a build ID of its own, alone in a directory."""
+        system = lab.libssl()
+        directory = self.path(name)
+        os.mkdir(directory)
+        copy = os.path.join(directory, os.path.basename(system))
+        lab.make_another_build(system, copy, name.encode())
+        return copy
+
+    def start_client(self, name, *prefix, before="", **environment):
+        """Waits for a line, then asks gnutls-serv, which ecapture-tls leaves alone; `before`: what it does first."""
+        script = before + "import sys\nsys.stdin.readline()\nimport ssl, urllib.request\n" \
+            "context = ssl._create_unverified_context()\n" \
+            f"urllib.request.urlopen('https://127.0.0.1:4433/{name}', context=context).read()"
+        return self.ns.start(*prefix, lab.PYTHON, "-c", script, stdin=subprocess.PIPE, text=True,
+                             env=dict(os.environ, **environment))
+
+    def wait_for_mapping(self, client, path):
+        lab.wait_until(lambda: path in lab.maps_of(client.pid), lab.READY_SECONDS, f"{path} is mapped")
+
+    def let_go(self, *clients):
+        for client in clients:
+            client.communicate("go\n", lab.PATIENCE)
+            self.assertEqual(client.returncode, 0)
+
+    def test_clients_older_than_the_capture(self):
+        """One loads its library only then; one's was deleted before, as by a package upgrade; one's lies in another mount
+        namespace, under the name of the system's."""
+        self.start_gnutls_serv()
+        late, deleted, bound = (self.another_build(name) for name in ("late", "deleted", "bound"))
+        load = "import ssl\n"
+        clients = [self.start_client("late", LD_LIBRARY_PATH=os.path.dirname(late)),
+                   self.start_client("deleted", before=load, LD_LIBRARY_PATH=os.path.dirname(deleted)),
+                   self.start_client("bound", "unshare", "--mount", "sh", "-ec", f'mount --bind {bound} {lab.libssl()}; exec "$@"',
+                                     "sh", before=load)]
+        self.wait_for_mapping(clients[1], deleted)
+        self.wait_for_mapping(clients[2], lab.libssl())
+        os.unlink(deleted)
+        tshark = self.capture("ecapture-tls")
+        self.assertNotIn("libssl", lab.maps_of(clients[0].pid))
+        self.let_go(*clients)
+        self.finish(tshark, ["/late", "/deleted", "/bound"])
+
+    def test_libssl_option_in_another_mount_namespace(self):
+        """Named through a process of it; the module alone would leave it."""
+        self.start_gnutls_serv()
+        build = self.another_build("named")
+        hidden = self.path("hidden")
+        os.mkdir(hidden)
+        script = f'mount -t tmpfs tmpfs {hidden}; cp {build} {hidden}; exec "$@"'
+        client = self.start_client("named", "unshare", "--mount", "sh", "-ec", script, "sh", LD_LIBRARY_PATH=hidden)
+        seen = f"/proc/{client.pid}/root{hidden}/{os.path.basename(build)}"
+        lab.wait_until(lambda: os.path.exists(seen) and "python" in os.readlink(f"/proc/{client.pid}/exe"), lab.READY_SECONDS, seen)
+        tshark = self.capture("ecapture-gotls", "--libssl", seen)
+        self.let_go(client)
+        self.finish(tshark, ["/named"])
+
     # --- Chromium --------------------------------------------------------------------------------
 
     def chromium(self, url):
