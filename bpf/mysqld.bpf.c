@@ -105,7 +105,7 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
     const char *status = read_pointer(thd, layout->status_pointer);
     const char *account = read_pointer(thd, layout->user_pointer);
     const char *user = read_pointer(account, layout->user);
-    uint32_t user_len = NAME, state = EC_MYSQLD_FAILED;
+    uint32_t user_len = NAME, user_room, state = EC_MYSQLD_FAILED;
     struct ec_statement_event *event;
     struct ec_statement_result *result;
     struct lex_string database = {};
@@ -113,6 +113,9 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
 
     read_member(&user_len, sizeof(user_len), account, layout->user_len);
     read_member(&state, sizeof(state), status, layout->state);
+    /* Bounded by arithmetic: the verifiers of Linux 5.10 and 6.1 lose what the comparison told. */
+    user_room = user_len < NAME ? user_len + 1 : NAME;
+    asm volatile("%0 &= 0xff" : "+r"(user_room));
     /* Nothing between it and its test: the verifier of Linux 6.1 forgets that a record is there. */
     event = statement_begin(EC_STATEMENT_DONE, ROOM, (uint32_t)bpf_get_current_pid_tgid(), running->start);
     if (!event)
@@ -133,7 +136,7 @@ static __always_inline void put_result(const char *thd, const struct ec_mysqld_l
         read_member(&result->rows, sizeof(result->rows), status, layout->affected);
     else if (!running->has_rows)
         read_member(&result->rows, sizeof(result->rows), thd, layout->rows_sent);
-    at += read_name((char *)event->data + at, user_len < NAME ? user_len + 1 : NAME, user);
+    at += read_name((char *)event->data + at, user_room, user);
     if (at <= sizeof(*result) + NAME)
         at += read_name((char *)event->data + at, NAME, database.text);
     if (at <= sizeof(*result) + 2 * NAME)

@@ -12,8 +12,8 @@
  *   3. The other one's recv and send take part in the handshake: each calls a function of the library's own that the
  *      exported SSL_ForceHandshake() calls too, which the plain one's don't.
  *
- * Seen to be right, by what live captures of them showed, in Debian's NSS 3.61, 3.87, 3.110 and 3.131, and in Firefox
- * ESR 153, which brings NSS 3.125 and uses DT_RELR; all on x86-64.
+ * Found in Debian's NSS 3.87, 3.110 and 3.131 and in Firefox ESR 153, which brings NSS 3.125 and uses DT_RELR; live
+ * captures of 3.87 and of that Firefox showed them to be right; all on x86-64.
  */
 #include "nss-socket-ops.h"
 
