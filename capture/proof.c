@@ -206,6 +206,7 @@ void ec_proof_read_quic(ec_proof *proof, enum ec_side side, const struct ec_segm
 {
     struct lane *lane = &proof->lanes[side];
     const uint8_t *at = segment->payload, *end = at + segment->payload_len;
+    const struct ec_quic_packet *before = NULL;
     struct ec_quic_packet packet;
 
     proof->transport = EC_TRANSPORT_UDP;
@@ -215,8 +216,9 @@ void ec_proof_read_quic(ec_proof *proof, enum ec_side side, const struct ec_segm
     for (; at < end && ec_quic_packet_parse(at, (size_t)(end - at), &packet); at += packet.len) {
         proof->quic_version = packet.version;
         read_long(lane, at, &packet);
+        before = &packet;
     }
-    if (lane->later->len == 0 && end - at <= QUIC_PACKET_MAX && ec_quic_is_short(at, (size_t)(end - at)))
+    if (lane->later->len == 0 && end - at <= QUIC_PACKET_MAX && ec_quic_is_short(at, (size_t)(end - at), before))
         g_byte_array_append(lane->later, at, (guint)(end - at));
 }
 

@@ -16,7 +16,7 @@
 #include <glib.h>
 #include <string.h>
 
-enum { LONG_HEADER = 0x80, FIXED_BIT = 0x40 };
+enum { LONG_HEADER = 0x80 };
 #define TLS13 0x0304
 
 struct quic_flow {
@@ -108,12 +108,14 @@ static void read_segment(struct ec_flow *flow, enum ec_side side, const struct e
                          struct ec_flow_step *step)
 {
     const uint8_t *at = segment->payload, *end = at + segment->payload_len;
+    const struct ec_quic_packet *before = NULL;
     struct ec_quic_packet packet;
 
-    for (; at < end && ec_quic_packet_parse(at, (size_t)(end - at), &packet); at += packet.len)
+    for (; at < end && ec_quic_packet_parse(at, (size_t)(end - at), &packet); at += packet.len) {
         read_long(flow, side, &packet, step);
-    /* Behind a long header what lacks the fixed bit is padding; in front it may be greased (RFC 9287). */
-    if (at < end && !(*at & LONG_HEADER) && (at == segment->payload || (*at & FIXED_BIT)))
+        before = &packet;
+    }
+    if (ec_quic_is_short(at, (size_t)(end - at), before))
         read_short(flow, side, step);
     if (!flow->has_random)
         *step = (struct ec_flow_step){0};

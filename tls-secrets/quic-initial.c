@@ -131,9 +131,15 @@ bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet
     return true;
 }
 
-bool ec_quic_is_short(const uint8_t *data, size_t len)
+bool ec_quic_is_short(const uint8_t *data, size_t len, const struct ec_quic_packet *before)
 {
-    return len > 0 && !(data[0] & LONG_HEADER) && (data[0] & FIXED_BIT);
+    if (len == 0 || (data[0] & LONG_HEADER))
+        return false;
+    if (!before)
+        return true;
+    if (before->id_len == 0)
+        return data[0] & FIXED_BIT;
+    return len > before->id_len && memcmp(data + 1, before->id, before->id_len) == 0;
 }
 
 void ec_quic_short_describe(size_t len, uint32_t version, size_t id_len, struct ec_quic_packet *ret_packet)

@@ -36,8 +36,10 @@ struct ec_quic_packet {
  * length) or a Version Negotiation packet. */
 bool ec_quic_packet_parse(const uint8_t *data, size_t len, struct ec_quic_packet *ret_packet);
 
-/* Whether what begins here is a packet with a short header, rather than padding behind others. */
-bool ec_quic_is_short(const uint8_t *data, size_t len);
+/* Whether what begins here is a packet with a short header, rather than padding. `before`: the packet in front of it in
+ * the datagram, whose destination is its own too (RFC 9000 12.2); NULL if there is none. The fixed bit tells only where
+ * that has no ID: it may be greased (RFC 9287). */
+bool ec_quic_is_short(const uint8_t *data, size_t len, const struct ec_quic_packet *before);
 /* What a short header doesn't tell: the version is the connection's, the ID's length the receiver's choice. */
 void ec_quic_short_describe(size_t len, uint32_t version, size_t id_len, struct ec_quic_packet *ret_packet);
 

@@ -156,7 +156,18 @@ static void inspect_padding_or_early_short_header_needs_nothing(void **state)
 
     show_initial(handshakes, CLIENT, ID, 0, 0, 60);
     assert_int_equal(SHOW(handshakes, SERVER, SERVER_INITIAL "\0\0\0\0").labels, 0);
+    assert_int_equal(SHOW(handshakes, SERVER, SERVER_INITIAL "\x40").labels, 0);
     assert_int_equal(SHOW(handshakes, CLIENT, ONE_RTT).labels, 0); /* the server hasn't answered */
+}
+
+/* RFC 9287; ngtcp2 greases the fixed bit of some packets. */
+static void inspect_greased_short_header_behind_others_needs_traffic_secrets(void **state)
+{
+    g_autoptr(ec_handshakes) handshakes = ec_handshakes_new(false);
+    (void)state;
+
+    show_initial(handshakes, CLIENT, ID, 0, 0, 60);
+    assert_int_equal(SHOW(handshakes, SERVER, SERVER_INITIAL "\0xy1rtt").labels, TRAFFIC);
 }
 
 static void inspect_other_initials_open_nothing(void **state)
@@ -219,6 +230,7 @@ int main(void)
         cmocka_unit_test(inspect_initial_after_retry_is_same_handshake),
         cmocka_unit_test(inspect_0rtt_behind_initial_needs_early_secret),
         cmocka_unit_test(inspect_padding_or_early_short_header_needs_nothing),
+        cmocka_unit_test(inspect_greased_short_header_behind_others_needs_traffic_secrets),
         cmocka_unit_test(inspect_other_initials_open_nothing),
         cmocka_unit_test(inspect_dtls_and_quic_of_one_address_pair_replace_each_other),
         cmocka_unit_test(inspect_many_initials_stays_bounded),
