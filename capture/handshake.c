@@ -502,7 +502,7 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
     struct ledger *ledger = ledger_get(handshakes, client_random);
     bool ok = true;
 
-    if (!ledger)
+    if (!ledger || ledger->pending->len == 0)
         return true;
     for (guint i = 0; ok && i < ledger->pending->len; i++) {
         const struct ec_secret *secret = &g_array_index(ledger->pending, struct ec_secret, i);
