@@ -88,7 +88,7 @@ const struct ec_option ec_option_table[] = {
                           .expect = "the path of a shared library or program",
                           .placeholder = "found by itself",
                           .repeats = true,
-                          .modules = OF(TLS),
+                          .modules = OF_TLS, /* beside what the module finds by itself */
                           .set = ec_option_set_path},
     [EC_OPTION_ELFPATH] = {.id = EC_OPTION_ELFPATH,
                            .name = "elfpath",

@@ -52,7 +52,8 @@ class DatagramLab(lab.Lab):
 
     def assert_dtls_decrypted(self, path, *texts):
         rows = self.decrypt(path, f"dtls && udp.port == {PORT} && data", "data.data")
-        self.assertEqual([bytes.fromhex(row[0]).decode() for row in rows], [text + "\n" for text in texts])
+        self.assertEqual([bytes.fromhex(row[0]).decode() for row in rows], [text + "\n" for text in texts],
+                         self.read("ecapture.log"))
         self.assert_whole(path)
         self.assertIn(f"{len(texts)} with secrets, {len(texts)} verified; 0 without", self.read("ecapture.log"))
 
@@ -77,7 +78,8 @@ class DatagramLab(lab.Lab):
         rows = self.decrypt(path, f"quic && udp.port == {PORT} && !(quic.long.packet_type == 3)", "frame.number",
                             "udp.srcport", "udp.dstport", "quic.frame_type", "tls.handshake.type", "quic.stream_data")
         unread = [row[0] for row in rows if not row[3]]
-        self.assertEqual(unread, [], "QUIC packets that tshark could not decrypt")
+        self.assertEqual(unread, [],
+                         "QUIC packets that tshark could not decrypt: " + self.read("ecapture.log"))
         for sender, receiver in ((1, 2), (2, 1)):
             finished = {row[receiver] for row in rows if row[sender] == str(PORT) and "20" in row[4].split(",")}
             self.assertEqual(len(finished), connections, f"Finished, decrypted, {'server' if sender == 1 else 'client'}")
@@ -97,6 +99,7 @@ class DatagramLab(lab.Lab):
 
     def assert_quic_open(self, path):
         rows = self.decrypt(path, f"quic && udp.port == {PORT}", "frame.number", "quic.frame_type", "tls.handshake.type")
-        self.assertEqual([row[0] for row in rows if not row[1]], [], "QUIC packets that tshark could not decrypt")
+        self.assertEqual([row[0] for row in rows if not row[1]], [],
+                         "QUIC packets that tshark could not decrypt: " + self.read("ecapture.log"))
         self.assertEqual(sum("20" in row[2].split(",") for row in rows), 2, "Finished, decrypted, of both")
         self.assertIn("1 with secrets, 1 verified; 0 without", self.read("ecapture.log"))

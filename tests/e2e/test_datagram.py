@@ -79,7 +79,8 @@ class Datagram(datagram.DatagramLab):
         self.capture_command("gnutls", path, *self.quic_client())
         rows = self.decrypt(path, f"quic && udp.srcport == {PORT}", "frame.number", "udp.length", "quic.frame_type",
                             "quic.stream_data", "udp.checksum.status")
-        self.assertEqual([row[0] for row in rows if not row[2]], [], "QUIC packets that tshark could not decrypt")
+        self.assertEqual([row[0] for row in rows if not row[2]], [],
+                         "QUIC packets that tshark could not decrypt: " + self.read("ecapture.log"))
         self.assertGreaterEqual(sum(len(row[3].replace(",", "")) // 2 for row in rows), size, "bytes of the response")
         self.assertLess(max(int(row[1]) for row in rows), 1500, "longer than a frame: several datagrams")
         self.assert_whole(path)

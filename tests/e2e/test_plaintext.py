@@ -140,7 +140,7 @@ def streams(path):
         if flags & 2:
             current[key] = Stream(packet, source, destination, sequence)
             found.append(current[key])
-        elif payload:
+        elif payload and key in current:  # else of another namespace, between addresses that this one has too
             current[key].add(packet, sequence, payload)
     return found
 

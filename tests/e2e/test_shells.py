@@ -282,9 +282,9 @@ class Shells(Terminals):
         self.assertRegex(library["version"], r"^5\.\d")
 
     def test_paths_that_are_no_shells(self):
-        for option, text in (("--bash", "is no bash"), ("--zsh", "has no symbol zleentry"),
-                             ("--readlineso", "is no bash")):
-            run = self.ns.run(lab.BINARY, "bash", option, "/bin/true", "-w", self.path("x.pcapng"), check=False)
+        for module, option, text in (("bash", "--bash", "is no bash"), ("zsh", "--zsh", "has no symbol zleentry"),
+                                     ("bash", "--readlineso", "is no bash")):
+            run = self.ns.run(lab.BINARY, module, option, "/bin/true", "-w", self.path("x.pcapng"), check=False)
             self.assertEqual(run.returncode, 1, run.stderr)
             self.assertIn("/bin/true can't be hooked: it ", run.stderr)
             self.assertIn(text, run.stderr)
