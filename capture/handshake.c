@@ -103,11 +103,19 @@ static bool ledger_is_of_server(const struct ledger *ledger)
     return ledger->pending->len > 0 && g_array_index(ledger->pending, struct ec_secret, 0).of_server;
 }
 
+/* An array that never held any has no memory. */
+static void secrets_wipe(GArray *secrets)
+{
+    if (secrets->len > 0)
+        explicit_bzero(secrets->data, secrets->len * sizeof(struct ec_secret));
+    g_array_set_size(secrets, 0);
+}
+
 static void ledger_free(gpointer data)
 {
     struct ledger *ledger = data;
 
-    explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
+    secrets_wipe(ledger->pending);
     g_array_unref(ledger->pending);
     ec_proof_free(ledger->proof);
     g_free(ledger);
@@ -255,7 +263,7 @@ static void flow_claim(ec_handshakes *handshakes, const struct ec_flow *flow)
     ledger->pending = g_array_new(FALSE, FALSE, sizeof(struct ec_secret));
     for (guint i = 0; i < secrets->len; i++)
         secret_add_for(handshakes, g_array_index(secrets, struct ec_secret, i), flow, ledger->time);
-    explicit_bzero(secrets->data, secrets->len * sizeof(struct ec_secret));
+    secrets_wipe(secrets);
 }
 
 /* Whether the secrets were tried and with what result, as far as that is known by now. */
@@ -502,7 +510,7 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
     struct ledger *ledger = ledger_get(handshakes, client_random);
     bool ok = true;
 
-    if (!ledger || ledger->pending->len == 0)
+    if (!ledger)
         return true;
     for (guint i = 0; ok && i < ledger->pending->len; i++) {
         const struct ec_secret *secret = &g_array_index(ledger->pending, struct ec_secret, i);
@@ -510,8 +518,7 @@ bool ec_handshakes_take(ec_handshakes *handshakes, const uint8_t client_random[s
         if (!secret->unproven || ledger->hello)
             ok = fn(secret, data);
     }
-    explicit_bzero(ledger->pending->data, ledger->pending->len * sizeof(struct ec_secret));
-    g_array_set_size(ledger->pending, 0);
+    secrets_wipe(ledger->pending);
     return ok;
 }
 
