@@ -3,6 +3,7 @@
 
 #include "cgroup.h"
 #include "log.h"
+#include "parallel.h"
 #include "programs.h"
 #include "seed.h"
 #include "session.h"
@@ -42,36 +43,11 @@ static void link_free(gpointer link)
     bpf_link__destroy(link);
 }
 
-/* Of the descriptors every CLOSERS-th, from the first-th on. */
-struct closer {
-    const GArray *descriptors;
-    guint first;
-};
-
-static gpointer close_some(gpointer data)
+static void close_one(guint item, void *data)
 {
-    const struct closer *closer = data;
+    const GArray *descriptors = data;
 
-    for (guint i = closer->first; i < closer->descriptors->len; i += CLOSERS)
-        close(g_array_index(closer->descriptors, int, i));
-    return NULL;
-}
-
-/* For each the kernel waits until no program runs at it any more (RCU), up to 0.1 s: many wait at once. */
-static void close_all(const GArray *descriptors)
-{
-    struct closer closers[CLOSERS];
-    GThread *threads[CLOSERS];
-
-    for (guint i = 0; i < CLOSERS; i++) {
-        closers[i] = (struct closer){descriptors, i};
-        threads[i] = i < descriptors->len ? g_thread_try_new("closer", close_some, &closers[i], NULL) : NULL;
-        if (!threads[i])
-            close_some(&closers[i]);
-    }
-    for (guint i = 0; i < CLOSERS; i++)
-        if (threads[i])
-            g_thread_join(threads[i]);
+    close(g_array_index(descriptors, int, item));
 }
 
 void ec_kernel_free(ec_kernel *kernel)
@@ -80,7 +56,8 @@ void ec_kernel_free(ec_kernel *kernel)
         return;
     for (guint i = 0; i < kernel->interfaces->len; i++)
         ec_tc_detach(&g_array_index(kernel->interfaces, struct ec_tc_interface, i));
-    close_all(kernel->uprobes);
+    /* For each the kernel waits until no program runs at it any more (RCU), up to 0.1 s: many wait at once. */
+    ec_parallel_for(kernel->uprobes->len, CLOSERS, close_one, kernel->uprobes);
     g_array_unref(kernel->uprobes);
     g_array_unref(kernel->interfaces);
     g_ptr_array_unref(kernel->links);

@@ -421,11 +421,25 @@ static void library_read_mapped(const ec_target_list *list, struct ec_library *l
     unread_free(unread);
 }
 
-static void unread_read(void *item, void *data)
-{
-    const struct unread *unread = item;
+struct reading {
+    const ec_target_list *list;
+    GPtrArray *unread; /* of struct unread */
+};
 
-    library_read(data, unread->library, unread->root, unread->crypto_fd);
+static void unread_read(guint item, void *data)
+{
+    const struct reading *reading = data;
+    const struct unread *unread = g_ptr_array_index(reading->unread, item);
+
+    library_read(reading->list, unread->library, unread->root, unread->crypto_fd);
+}
+
+/* On all processors. */
+static void unread_read_each(const ec_target_list *list, GPtrArray *unread)
+{
+    struct reading reading = {list, unread};
+
+    ec_parallel_for(unread->len, g_get_num_processors(), unread_read, &reading);
 }
 
 /* Those that begin alike are probably twins: one of them first, which the others are then compared with. */
@@ -438,10 +452,10 @@ static void unread_read_all(ec_target_list *list)
         struct unread *unread = g_ptr_array_index(all, i);
         g_ptr_array_add(g_hash_table_add(heads, file_head_read(unread->library)) ? first : others, unread);
     }
-    ec_parallel_foreach(first, unread_read, list);
+    unread_read_each(list, first);
     for (guint i = 0; i < first->len; i++)
         library_offer_as_twin(list, ((const struct unread *)g_ptr_array_index(first, i))->library);
-    ec_parallel_foreach(others, unread_read, list);
+    unread_read_each(list, others);
 }
 
 void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search)

@@ -9,41 +9,47 @@
 
 enum { ITEMS = 1000 };
 
-static void count(void *item, void *data)
+struct counts {
+    gint of[ITEMS], all;
+};
+
+static void count(guint item, void *data)
 {
-    g_atomic_int_inc((gint *)item);
-    g_atomic_int_inc((gint *)data);
+    struct counts *counts = data;
+
+    g_atomic_int_inc(&counts->of[item]);
+    g_atomic_int_inc(&counts->all);
 }
 
-static void foreach_many_takes_each_once(void **state)
+static void for_many_takes_each_once(void **state)
 {
-    (void)state;
-    g_autoptr(GPtrArray) items = g_ptr_array_new();
-    gint counts[ITEMS] = {0}, all = 0;
+    const guint threads[] = {0, 1, 2, 16, 1000};
 
-    for (int i = 0; i < ITEMS; i++)
-        g_ptr_array_add(items, &counts[i]);
-    ec_parallel_foreach(items, count, &all);
-    assert_int_equal(g_atomic_int_get(&all), ITEMS);
-    for (int i = 0; i < ITEMS; i++)
-        assert_int_equal(g_atomic_int_get(&counts[i]), 1);
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(threads); i++) {
+        struct counts counts = {0};
+
+        ec_parallel_for(ITEMS, threads[i], count, &counts);
+        assert_int_equal(g_atomic_int_get(&counts.all), ITEMS);
+        for (size_t item = 0; item < ITEMS; item++)
+            assert_int_equal(g_atomic_int_get(&counts.of[item]), 1);
+    }
 }
 
-static void foreach_none_does_nothing(void **state)
+static void for_none_does_nothing(void **state)
 {
-    (void)state;
-    g_autoptr(GPtrArray) items = g_ptr_array_new();
-    gint all = 0;
+    struct counts counts = {0};
 
-    ec_parallel_foreach(items, count, &all);
-    assert_int_equal(all, 0);
+    (void)state;
+    ec_parallel_for(0, 2, count, &counts);
+    assert_int_equal(counts.all, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(foreach_many_takes_each_once),
-        cmocka_unit_test(foreach_none_does_nothing),
+        cmocka_unit_test(for_many_takes_each_once),
+        cmocka_unit_test(for_none_does_nothing),
     };
     return cmocka_run_group_tests_name("parallel", tests, NULL, NULL);
 }
