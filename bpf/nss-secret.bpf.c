@@ -52,10 +52,6 @@ struct {
     __type(value, uint8_t);
 } nss_masters SEC(".maps");
 
-/* Volatile: clang would put it into a section of strings to be merged, which libbpf takes for a map. */
-static const volatile char derive_label[] = "CLIENT_RANDOM";
-#define DERIVE_LABEL_LEN (sizeof(derive_label) - 1)
-
 static __always_inline void take_value(struct pt_regs *ctx, uint64_t cookie, bool sleepable)
 {
     uint64_t thread = bpf_get_current_pid_tgid();
@@ -99,14 +95,9 @@ static __always_inline struct ec_secret_event *begin_with_value(uint64_t cookie,
     return event;
 }
 
-static __always_inline struct connection_key master_key(uint64_t key)
-{
-    return (struct connection_key){.object = key, .pid = bpf_get_current_pid_tgid() >> 32};
-}
-
 static __always_inline void master_note(uint64_t key, bool is_known)
 {
-    struct connection_key master = master_key(key);
+    struct connection_key master = connection_key_of(key);
     uint8_t one = 1;
 
     if (config.plaintext != EC_PLAINTEXT_MISSING)
@@ -119,7 +110,7 @@ static __always_inline void master_note(uint64_t key, bool is_known)
 
 static __always_inline void master_belongs(uint64_t key, uint64_t socket)
 {
-    struct connection_key master = master_key(key);
+    struct connection_key master = connection_key_of(key);
 
     if (config.plaintext == EC_PLAINTEXT_MISSING && bpf_map_lookup_elem(&nss_masters, &master))
         connection_has_secret(socket);
@@ -186,10 +177,7 @@ static __always_inline void take_derive(struct pt_regs *ctx, uint64_t cookie, bo
     event = begin_with_value(cookie, key, sleepable);
     if (!event)
         return;
-#pragma unroll
-    for (uint32_t i = 0; i < DERIVE_LABEL_LEN; i++)
-        event->label[i] = derive_label[i];
-    event->label_len = DERIVE_LABEL_LEN;
+    fill_master_label(event);
     is_whole = !read_user(event->client_random, EC_RANDOM_LEN, random.data, sleepable);
     if (is_whole)
         master_note(key, true);

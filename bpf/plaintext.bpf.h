@@ -27,6 +27,12 @@ struct connection {
     uint8_t pad[5];
 };
 
+/* Of the process that runs. */
+static __always_inline struct connection_key connection_key_of(uint64_t object)
+{
+    return (struct connection_key){.object = object, .pid = bpf_get_current_pid_tgid() >> 32};
+}
+
 /* One entry, unless the session wants plaintext. */
 EC_SHARED struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -65,7 +71,7 @@ static __always_inline struct connection *connection_get(const struct connection
 /* A secret of this connection has been caught. */
 static __always_inline void connection_has_secret(uint64_t object)
 {
-    struct connection_key key = {.object = object, .pid = bpf_get_current_pid_tgid() >> 32};
+    struct connection_key key = connection_key_of(object);
     struct connection *connection;
 
     if (config.plaintext != EC_PLAINTEXT_MISSING)
