@@ -106,7 +106,7 @@ bool ec_option_set_path(struct ec_options *options, const struct ec_option *opti
 {
     if (!*value)
         return ec_option_refuse(option, value, error);
-    g_ptr_array_add(options->paths[g_bit_nth_lsf(option->modules, -1)], g_strdup(value));
+    g_ptr_array_add(options->paths[option->module], g_strdup(value));
     return true;
 }
 
@@ -231,13 +231,18 @@ bool ec_option_set_model(struct ec_options *options, const struct ec_option *opt
     return ec_option_refuse(option, value, error);
 }
 
-bool ec_option_set_comments(struct ec_options *options, const struct ec_option *option, const char *value,
-                            GError **error)
+static bool parse_boolean(const struct ec_option *option, const char *value, bool *ret_boolean, GError **error)
 {
     if (strcmp(value, "true") && strcmp(value, "false"))
         return ec_option_refuse(option, value, error);
-    options->comments = value[0] == 't';
+    *ret_boolean = value[0] == 't';
     return true;
+}
+
+bool ec_option_set_comments(struct ec_options *options, const struct ec_option *option, const char *value,
+                            GError **error)
+{
+    return parse_boolean(option, value, &options->comments, error);
 }
 
 bool ec_option_set_verify(struct ec_options *options, const struct ec_option *option, const char *value, GError **error)
@@ -250,10 +255,7 @@ bool ec_option_set_verify(struct ec_options *options, const struct ec_option *op
 bool ec_option_set_verify_extcap(struct ec_options *options, const struct ec_option *option, const char *value,
                                  GError **error)
 {
-    if (strcmp(value, "true") && strcmp(value, "false"))
-        return ec_option_refuse(option, value, error);
-    options->verify = value[0] == 't';
-    return true;
+    return parse_boolean(option, value, &options->verify, error);
 }
 
 bool ec_option_set_no_comments(struct ec_options *options, const struct ec_option *option, const char *value,

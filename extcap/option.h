@@ -135,8 +135,8 @@ struct ec_option {
     uint64_t min, max;          /* of an unsigned */
     bool reload;                /* its list can be asked for again */
     bool repeats;               /* on the command line it may be given several times */
-    unsigned modules;           /* bits of 1 << enum ec_module_id: of those it is for, 0: all; one that names a file
-                                   to hook has a single module, the file's */
+    unsigned modules;           /* bits of 1 << enum ec_module_id: of those it is for, 0: all */
+    enum ec_module_id module;   /* of one that names a file to hook: which module hooks it */
     bool packets;               /* is for what text mode has none of */
     bool (*set)(struct ec_options *options, const struct ec_option *option, const char *value, GError **error);
 };
