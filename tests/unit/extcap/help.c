@@ -10,15 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void help_print_every_option_of_the_command_line_is_told(void **state)
+/* All of it, without a module; free() it. */
+static char *print_help(const struct ec_module *module)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
-    (void)state;
-    ec_help_print(out, NULL);
+    ec_help_print(out, module);
     fclose(out);
+    return text;
+}
+
+static void help_print_every_option_of_the_command_line_is_told(void **state)
+{
+    char *text = print_help(NULL);
+
+    (void)state;
     for (size_t i = 0; i < EC_OPTION_MAX; i++) {
         g_autofree char *name = g_strdup_printf(" --%s", ec_option_table[i].name);
 
@@ -31,35 +39,19 @@ static void help_print_every_option_of_the_command_line_is_told(void **state)
 
 static void help_print_no_line_is_too_long(void **state)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    g_auto(GStrv) lines = NULL;
+    char *text = print_help(NULL);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
     (void)state;
-    ec_help_print(out, NULL);
-    fclose(out);
-    lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line; line++)
         assert_true(g_utf8_strlen(*line, -1) <= 80);
     free(text);
 }
 
-static char *print_module_help(const char *name)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    ec_help_print(out, ec_module_get(name));
-    fclose(out);
-    return text;
-}
-
 static void help_print_module_only_its_options_are_told(void **state)
 {
-    char *tls = print_module_help("tls");
-    char *bash = print_module_help("bash");
+    char *tls = print_help(ec_module_get("tls"));
+    char *bash = print_help(ec_module_get("bash"));
 
     (void)state;
     assert_non_null(strstr(tls, "Usage: ecapture tls [OPTION]... [CAPTURE FILTER]\n"));
@@ -79,7 +71,7 @@ static void help_print_module_no_line_is_too_long(void **state)
 {
     (void)state;
     for (size_t i = 0; i < EC_MODULE_MAX; i++) {
-        char *text = print_module_help(ec_modules[i].name);
+        char *text = print_help(&ec_modules[i]);
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
         for (char **line = lines; *line; line++)

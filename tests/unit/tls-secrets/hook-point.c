@@ -7,6 +7,7 @@
 #include "hook-point.h"
 
 #include "elf-image.h"
+#include "fixture-file.h"
 #include "keylog.h"
 
 #include <dlfcn.h>
@@ -21,16 +22,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static int fixture_open(const char *name, const char *suffix)
-{
-    g_autofree char *path = g_strconcat(EC_TEST_FIXTURES "/", name, suffix, NULL);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        print_error("%s: %s\n", path, g_strerror(errno));
-    assert_true(fd >= 0);
-    return fd;
-}
 
 static bool fixture_find(const char *name, const char *suffix, const char *debug_name, struct ec_hook_point *ret_point,
                          GError **error)
