@@ -9,6 +9,8 @@
 /* False for C0 and C1 controls, format characters (among them the bidirectional ones), line and paragraph separators,
  * and what isn't assigned. */
 bool ec_char_is_printable(gunichar c);
+/* How many bytes from `data` on are printable ASCII. */
+size_t ec_char_count_ascii(const char *data, size_t len);
 /* The character that `data` begins with and its length in bytes; (gunichar)-1 and 1 if that is no valid UTF-8.
  * `len` > 0. */
 gunichar ec_char_decode(const char *data, size_t len, size_t *ret_len);

@@ -35,21 +35,11 @@ static void append_char(GString *out, const char *data, gunichar c)
         g_string_append_printf(out, "\\u{%x}", c);
 }
 
-/* Bytes that stand for themselves: most of most texts. */
-static size_t count_plain(const char *data, size_t len)
-{
-    size_t n = 0;
-
-    while (n < len && data[n] >= 0x20 && data[n] < 0x7f)
-        n++;
-    return n;
-}
-
 /* On one line: newlines are escaped too. */
 static void append_inline(GString *out, const char *data, size_t len)
 {
     while (len) {
-        size_t used = count_plain(data, len);
+        size_t used = ec_char_count_ascii(data, len); /* most of most texts */
 
         if (used)
             g_string_append_len(out, data, (gssize)used);
@@ -96,6 +86,8 @@ bool ec_text_is_readable(const uint8_t *data, size_t len)
 
     len = ec_text_measure(data, len, SAMPLE);
     for (size_t left = len; left; text += used, left -= used) {
+        if ((used = ec_char_count_ascii(text, left)) > 0)
+            continue;
         gunichar c = ec_char_decode(text, left, &used);
 
         if (!c)

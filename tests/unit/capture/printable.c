@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 static void is_printable_only_what_moves_nothing(void **state)
 {
@@ -20,6 +21,23 @@ static void is_printable_only_what_moves_nothing(void **state)
         assert_true(ec_char_is_printable(yes[i]));
     for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
         assert_false(ec_char_is_printable(no[i]));
+}
+
+static void count_ascii_every_byte_at_every_place_stops_or_not(void **state)
+{
+    char text[20];
+
+    (void)state;
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(text, byte & 1 ? ' ' : '~', sizeof(text));
+                text[at] = (char)byte;
+                assert_int_equal(ec_char_count_ascii(text, len), byte >= 0x20 && byte < 0x7f ? len : at);
+            }
+        }
+    }
+    assert_int_equal(ec_char_count_ascii(text, 0), 0);
 }
 
 static void decode_valid_and_invalid_bytes_are_told_apart(void **state)
@@ -53,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_printable_only_what_moves_nothing),
+        cmocka_unit_test(count_ascii_every_byte_at_every_place_stops_or_not),
         cmocka_unit_test(decode_valid_and_invalid_bytes_are_told_apart),
     };
 
