@@ -121,18 +121,15 @@ enum ec_secret_flag {
 /* A line of a key log, caught where the library derives it. */
 struct ec_secret_event {
     struct ec_record record;
-    uint32_t library; /* which attached library fired: EC_SECRET_COOKIE_LIBRARY */
-    uint32_t uid;
-    uint64_t object;     /* the SSL * or gnutls_session_t that it is of, 0: not told (Go) */
+    uint32_t library;    /* which attached library fired: EC_SECRET_COOKIE_LIBRARY */
     uint16_t secret_len; /* 1 … EC_SECRET_LEN; longer ones are counted as EC_DROP_SECRET_INVALID */
     uint16_t label_len;  /* without the NUL */
-    uint32_t pad;
-    char comm[EC_COMM_LEN];
+    uint64_t object;     /* the SSL * or gnutls_session_t that it is of, 0: not told (Go) */
     uint8_t client_random[EC_RANDOM_LEN];
     char label[EC_LABEL_LEN];
     uint8_t secret[EC_SECRET_LEN];
 };
-_Static_assert(sizeof(struct ec_secret_event) == 24 + 24 + 16 + 32 + 40 + 64, "abi");
+_Static_assert(sizeof(struct ec_secret_event) == 24 + 16 + 32 + 40 + 64, "abi");
 
 /* A socket has got its first, or another, owner. */
 struct ec_owner_event {

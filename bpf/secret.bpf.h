@@ -104,7 +104,7 @@ static __always_inline long read_label(char label[EC_LABEL_LEN], const void *fro
     return label_len(label) < first ? 0 : read_user(label, EC_LABEL_LEN, from, sleepable);
 }
 
-static __always_inline void fill_task(struct ec_secret_event *event, uint32_t uid)
+static __always_inline void fill_task(struct ec_secret_event *event)
 {
     uint64_t pid_tgid = bpf_get_current_pid_tgid();
 
@@ -115,9 +115,6 @@ static __always_inline void fill_task(struct ec_secret_event *event, uint32_t ui
     event->record.pid = pid_tgid >> 32;
     event->record.tid = (uint32_t)pid_tgid;
     event->object = 0;
-    event->uid = uid;
-    event->pad = 0;
-    bpf_get_current_comm(event->comm, sizeof(event->comm));
 }
 
 /* Whether the user's filter lets this task's secrets through. */
@@ -143,7 +140,7 @@ static __always_inline struct ec_secret_event *secret_begin(uint32_t library, ui
     }
     __builtin_memset(event->label, 0, sizeof(event->label));
     __builtin_memset(event->secret, 0, sizeof(event->secret));
-    fill_task(event, (uint32_t)bpf_get_current_uid_gid());
+    fill_task(event);
     event->library = library;
     event->secret_len = len;
     return event;
