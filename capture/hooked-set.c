@@ -44,6 +44,11 @@ void ec_hooked_set_remove(ec_hooked_set *set, uint32_t pid)
     g_hash_table_remove(set->pids, GUINT_TO_POINTER(pid));
 }
 
+void ec_hooked_set_clear(ec_hooked_set *set)
+{
+    g_hash_table_remove_all(set->pids);
+}
+
 bool ec_hooked_set_contains(const ec_hooked_set *set, uint32_t pid)
 {
     return g_hash_table_contains(set->pids, GUINT_TO_POINTER(pid));

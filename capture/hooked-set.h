@@ -15,4 +15,5 @@ bool ec_hooked_set_add(ec_hooked_set *set, uint32_t pid);
 /* A fork: the child maps what its parent maps. */
 void ec_hooked_set_inherit(ec_hooked_set *set, uint32_t pid, uint32_t parent);
 void ec_hooked_set_remove(ec_hooked_set *set, uint32_t pid);
+void ec_hooked_set_clear(ec_hooked_set *set);
 bool ec_hooked_set_contains(const ec_hooked_set *set, uint32_t pid);

@@ -16,6 +16,10 @@
 #define PROCESSES_MAX 65536
 /* EC_SECRET_COOKIE has 15 bits for the library. */
 #define LIBRARIES_MAX 32767
+/* Seconds from one look for libraries that nobody maps any more to the next. */
+#define PRUNE_SECONDS 2
+/* Of the time, a part that searches through /proc for lost events may take. */
+#define RESCAN_PART 10
 
 struct ec_hooks {
     ec_kernel *kernel;
@@ -30,6 +34,12 @@ struct ec_hooks {
     ec_hooked_set *hooked;   /* processes that map a hooked library */
     ec_hooked_set *unhooked; /* processes that were looked at and map none */
     unsigned count;
+    GArray *exited;        /* of uint32_t: processes whose end was told in this round */
+    GArray *exited_before; /* … in the last one */
+    GStringChunk *reasons; /* that were told: they outlive their library */
+    uint64_t n_lost;       /* mapping events, since the last look through /proc */
+    gint64 next_rescan;    /* g_get_monotonic_time(), as next_prune */
+    gint64 next_prune;
 };
 
 /* A hook point's places: the first one, and NSS's, LibreSSL's or Go's others. */
@@ -165,13 +175,13 @@ static void hook_plaintext(ec_hooks *hooks, const struct ec_library *library)
 
 static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GError **error)
 {
-    unsigned id = g_hash_table_size(hooks->libraries) + 1;
+    unsigned id = 1 + hooks->count % LIBRARIES_MAX;
     bool ok = false;
 
     if (!library->hookable)
         g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s can't be hooked: %s", library->path,
                     library->reason);
-    else if (id > LIBRARIES_MAX)
+    else if (g_hash_table_size(hooks->libraries) >= LIBRARIES_MAX)
         g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY,
                     "%s can't be hooked: there are more than %d libraries: restart the capture", library->path,
                     LIBRARIES_MAX);
@@ -290,6 +300,9 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
     hooks->libraries = g_hash_table_new(g_direct_hash, g_direct_equal);
     hooks->hooked = ec_hooked_set_new(PROCESSES_MAX);
     hooks->unhooked = ec_hooked_set_new(PROCESSES_MAX);
+    hooks->exited = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    hooks->exited_before = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    hooks->reasons = g_string_chunk_new(256);
     /* Before the scan, so that nothing falls between the two. */
     hooks->mappings = ec_mappings_new(&reason);
     if (!hooks->mappings)
@@ -315,6 +328,9 @@ void ec_hooks_free(ec_hooks *hooks)
     g_hash_table_unref(hooks->libraries);
     ec_hooked_set_free(hooks->hooked);
     ec_hooked_set_free(hooks->unhooked);
+    g_array_unref(hooks->exited);
+    g_array_unref(hooks->exited_before);
+    g_string_chunk_free(hooks->reasons);
     g_free(hooks);
 }
 
@@ -371,6 +387,7 @@ static void on_forked(uint32_t pid, uint32_t parent, void *data)
     ec_hooks *hooks = data;
 
     ec_hooked_set_inherit(hooks->hooked, pid, parent);
+    ec_target_list_fork_process(hooks->targets, pid, parent);
 }
 
 /* What it mapped before is gone. Its libraries come by on_mapped; a program with one inside is known at once. */
@@ -392,20 +409,64 @@ static void on_exited(uint32_t pid, void *data)
 {
     ec_hooks *hooks = data;
 
-    ec_hooked_set_remove(hooks->hooked, pid);
-    ec_hooked_set_remove(hooks->unhooked, pid);
-    ec_target_list_remove_process(hooks->targets, pid);
+    g_array_append_val(hooks->exited, pid);
+}
+
+/* A fork and the parent's end may be told by different processors, and so in any order; but what came before the end is
+ * told, at the latest, in the round after it. */
+static void forget_exited(ec_hooks *hooks)
+{
+    GArray *now = hooks->exited_before;
+
+    for (guint i = 0; i < now->len; i++) {
+        uint32_t pid = g_array_index(now, uint32_t, i);
+
+        ec_hooked_set_remove(hooks->hooked, pid);
+        ec_hooked_set_remove(hooks->unhooked, pid);
+        ec_target_list_remove_process(hooks->targets, pid);
+    }
+    g_array_set_size(now, 0);
+    hooks->exited_before = hooks->exited;
+    hooks->exited = now;
 }
 
 static void on_lost(uint64_t n_records, void *data)
 {
     ec_hooks *hooks = data;
-    g_autoptr(ec_target_list) now = ec_target_list_new(false, NULL);
-    GPtrArray *processes = ec_target_list_get_processes(now);
 
-    ec_log_info("%" G_GUINT64_FORMAT " mapping events were lost: looking through /proc again", n_records);
-    for (guint i = 0; i < processes->len; i++)
-        look_at_process(hooks, ((const struct ec_process *)g_ptr_array_index(processes, i))->pid);
+    hooks->n_lost += n_records;
+}
+
+/* Which processes there are, and what they map, is not known any more. */
+static void rescan(ec_hooks *hooks)
+{
+    const gint64 begin = g_get_monotonic_time();
+
+    ec_log_info("%" G_GUINT64_FORMAT " mapping events were lost: looking through /proc again", hooks->n_lost);
+    hooks->n_lost = 0;
+    ec_hooked_set_clear(hooks->hooked);
+    ec_hooked_set_clear(hooks->unhooked);
+    ec_target_list_rescan(hooks->targets);
+    take_all(hooks);
+    hooks->next_rescan = g_get_monotonic_time() + RESCAN_PART * (g_get_monotonic_time() - begin);
+}
+
+/* Their probes and descriptors go. */
+static void prune(ec_hooks *hooks)
+{
+    g_autoptr(GPtrArray) dropped = ec_target_list_prune(hooks->targets);
+    g_autoptr(GHashTable) files = g_hash_table_new(NULL, NULL);
+
+    for (guint i = 0; i < dropped->len; i++) {
+        const struct ec_library *library = g_ptr_array_index(dropped, i);
+
+        g_hash_table_remove(hooks->libraries, library);
+        g_hash_table_add(files, GINT_TO_POINTER(library->fd));
+        ec_log_debug("nobody maps %s any more", library->path);
+    }
+    if (dropped->len > 0)
+        ec_kernel_detach_probes(hooks->kernel, files);
+    hooks->next_prune = g_get_monotonic_time() + PRUNE_SECONDS * G_USEC_PER_SEC;
 }
 
 /* Its hook point was looked for in the background: processes map it by now. */
@@ -435,6 +496,11 @@ void ec_hooks_update(ec_hooks *hooks)
         take_settled(hooks, library);
     if (hooks->mappings)
         ec_mappings_read(hooks->mappings, &handler, hooks);
+    forget_exited(hooks);
+    if (hooks->n_lost > 0 && g_get_monotonic_time() >= hooks->next_rescan)
+        rescan(hooks);
+    if (g_get_monotonic_time() >= hooks->next_prune)
+        prune(hooks);
 }
 
 bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid)
@@ -448,8 +514,7 @@ bool ec_hooks_is_hooked(ec_hooks *hooks, uint32_t pid)
     return ec_hooked_set_contains(hooks->hooked, pid);
 }
 
-static enum ec_hook_state explain_library(const ec_hooks *hooks, const struct ec_library *library,
-                                          const char **ret_reason)
+static enum ec_hook_state explain_library(ec_hooks *hooks, const struct ec_library *library, const char **ret_reason)
 {
     *ret_reason = "its library is left to another module";
     if (library->pending) {
@@ -458,7 +523,8 @@ static enum ec_hook_state explain_library(const ec_hooks *hooks, const struct ec
     }
     if (!(hooks->modules & 1u << library->module))
         return EC_HOOK_STATE_LEFT;
-    *ret_reason = library->reason ? library->reason : "its library could not be hooked";
+    *ret_reason = library->reason ? g_string_chunk_insert_const(hooks->reasons, library->reason)
+                                  : "its library could not be hooked";
     return EC_HOOK_STATE_REFUSED;
 }
 

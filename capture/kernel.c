@@ -3,7 +3,6 @@
 
 #include "cgroup.h"
 #include "log.h"
-#include "parallel.h"
 #include "programs.h"
 #include "seed.h"
 #include "session.h"
@@ -25,15 +24,22 @@
 enum { DROPPING_CPUS_MAX = 32 };
 /* Connections, and calls under way, that plaintext is taken of at once: the least recently used is forgotten. */
 enum { PLAINTEXT_ENTRIES = 65536 };
-/* Threads that take probes away at the end. */
+/* Threads that take probes away. */
 enum { CLOSERS = 16 };
+
+/* Attached to a file. */
+struct uprobe {
+    int file; /* the descriptor by which it was attached */
+    int link; /* detaches it when it is closed */
+};
 
 struct ec_kernel {
     struct ecapture_bpf *skeleton;
-    GPtrArray *links;   /* struct bpf_link *: owners, processes, libraries */
-    GArray *uprobes;    /* int: descriptors of uprobe links */
-    uint32_t n_layouts; /* in the map mysqld_layouts */
-    GArray *interfaces; /* struct ec_tc_interface */
+    GPtrArray *links;     /* struct bpf_link *: owners, processes, libraries */
+    GArray *uprobes;      /* struct uprobe */
+    GThreadPool *closers; /* of descriptors; NULL: nothing was detached yet */
+    uint32_t n_layouts;   /* in the map mysqld_layouts */
+    GArray *interfaces;   /* struct ec_tc_interface */
     enum ec_way ways[EC_JOB_MAX];
     int no_types; /* descriptor of an empty BTF, -1: not needed */
 };
@@ -43,11 +49,29 @@ static void link_free(gpointer link)
     bpf_link__destroy(link);
 }
 
-static void close_one(guint item, void *data)
+static void close_pushed(gpointer descriptor, gpointer data)
 {
-    const GArray *descriptors = data;
+    (void)data;
+    close(GPOINTER_TO_INT(descriptor) - 1);
+}
 
-    close(g_array_index(descriptors, int, item));
+/* For each the kernel waits until no program runs at it any more (RCU), up to 0.1 s: many wait at once. The threads
+ * begin when the first is needed, which is after this one has given up its privileges. */
+static void detach(ec_kernel *kernel, guint uprobe)
+{
+    int link = g_array_index(kernel->uprobes, struct uprobe, uprobe).link;
+
+    if (!kernel->closers)
+        kernel->closers = g_thread_pool_new(close_pushed, NULL, CLOSERS, FALSE, NULL);
+    g_array_remove_index_fast(kernel->uprobes, uprobe);
+    g_thread_pool_push(kernel->closers, GINT_TO_POINTER(link + 1), NULL); /* NULL can't be pushed */
+}
+
+void ec_kernel_detach_probes(ec_kernel *kernel, GHashTable *fds)
+{
+    for (guint i = kernel->uprobes->len; i-- > 0;)
+        if (g_hash_table_contains(fds, GINT_TO_POINTER(g_array_index(kernel->uprobes, struct uprobe, i).file)))
+            detach(kernel, i);
 }
 
 void ec_kernel_free(ec_kernel *kernel)
@@ -56,8 +80,10 @@ void ec_kernel_free(ec_kernel *kernel)
         return;
     for (guint i = 0; i < kernel->interfaces->len; i++)
         ec_tc_detach(&g_array_index(kernel->interfaces, struct ec_tc_interface, i));
-    /* For each the kernel waits until no program runs at it any more (RCU), up to 0.1 s: many wait at once. */
-    ec_parallel_for(kernel->uprobes->len, CLOSERS, close_one, kernel->uprobes);
+    while (kernel->uprobes->len > 0)
+        detach(kernel, kernel->uprobes->len - 1);
+    if (kernel->closers)
+        g_thread_pool_free(kernel->closers, FALSE, TRUE);
     g_array_unref(kernel->uprobes);
     g_array_unref(kernel->interfaces);
     g_ptr_array_unref(kernel->links);
@@ -226,7 +252,7 @@ ec_kernel *ec_kernel_new(const struct ec_kernel_config *config, GError **error)
 
     kernel->no_types = -1;
     kernel->links = g_ptr_array_new_with_free_func(link_free);
-    kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(int));
+    kernel->uprobes = g_array_new(FALSE, FALSE, sizeof(struct uprobe));
     kernel->interfaces = g_array_new(FALSE, TRUE, sizeof(struct ec_tc_interface));
     if (!choose_ways(kernel, config, error))
         return NULL;
@@ -404,13 +430,28 @@ void ec_kernel_detach_interface(ec_kernel *kernel, int ifindex)
     }
 }
 
+static bool keep_uprobe(ec_kernel *kernel, int file, int link)
+{
+    const struct uprobe uprobe = {file, link};
+
+    if (link >= 0)
+        g_array_append_val(kernel->uprobes, uprobe);
+    return link >= 0;
+}
+
+/* The descriptor reaches the file in any mount namespace, and when it was deleted. */
+static void format_path(int file, char path[static 32])
+{
+    g_snprintf(path, 32, "/proc/self/fd/%d", file);
+}
+
 /* Those of one program, in one link. */
-static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
+static bool attach_linked(ec_kernel *kernel, int file, enum ec_uprobe uprobe, bool at_return,
                           const struct ec_probe *probes, size_t n_probes)
 {
     g_autofree uint64_t *offsets = g_new(uint64_t, n_probes), *cookies = g_new(uint64_t, n_probes);
+    char path[32];
     size_t n = 0;
-    int fd;
 
     for (size_t i = 0; i < n_probes; i++) {
         if (probes[i].uprobe != uprobe || probes[i].at_return != at_return)
@@ -420,29 +461,32 @@ static bool attach_linked(ec_kernel *kernel, const char *path, enum ec_uprobe up
     }
     if (n == 0)
         return true;
-    fd = ec_uprobe_attach_link(bpf_program__fd(ec_programs_get_uprobe(kernel->skeleton->obj, kernel->ways, uprobe)),
-                               path, offsets, cookies, n, at_return);
-    if (fd >= 0)
-        g_array_append_val(kernel->uprobes, fd);
-    return fd >= 0;
+    format_path(file, path);
+    return keep_uprobe(
+        kernel, file,
+        ec_uprobe_attach_link(bpf_program__fd(ec_programs_get_uprobe(kernel->skeleton->obj, kernel->ways, uprobe)),
+                              path, offsets, cookies, n, at_return));
 }
 
 /* Likewise, one by one. */
-static bool attach_singly(ec_kernel *kernel, const char *path, enum ec_uprobe uprobe, bool at_return,
+static bool attach_singly(ec_kernel *kernel, int file, enum ec_uprobe uprobe, bool at_return,
                           const struct ec_probe *probes, size_t n_probes)
 {
     const struct bpf_program *program = ec_programs_get_uprobe(kernel->skeleton->obj, kernel->ways, uprobe);
 
+    char path[32];
+
+    format_path(file, path);
     for (size_t i = 0; i < n_probes; i++) {
-        int fd;
+        int link;
 
         if (probes[i].uprobe != uprobe || probes[i].at_return != at_return)
             continue;
-        fd = has_way(kernel, EC_WAY_UPROBES_EVENTS) ? ec_uprobe_attach_event(bpf_program__fd(program), path, &probes[i])
-                                                    : ec_uprobe_attach_copy(program, path, &probes[i]);
-        if (fd < 0)
+        link = has_way(kernel, EC_WAY_UPROBES_EVENTS)
+                   ? ec_uprobe_attach_event(bpf_program__fd(program), path, &probes[i])
+                   : ec_uprobe_attach_copy(program, path, &probes[i]);
+        if (!keep_uprobe(kernel, file, link))
             return false;
-        g_array_append_val(kernel->uprobes, fd);
     }
     return true;
 }
@@ -450,10 +494,7 @@ static bool attach_singly(ec_kernel *kernel, const char *path, enum ec_uprobe up
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error)
 {
     const bool links = has_way(kernel, EC_WAY_UPROBES_LINKS);
-    char path[32];
 
-    /* The descriptor reaches the file in any mount namespace, and when it was deleted. */
-    g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (n_probes > 0 && ec_programs_need_types(probes[0].uprobe) && has_way(kernel, EC_WAY_TYPES_NONE)) {
         g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY,
                     "shells can't be hooked on a kernel without BTF: give its types by --btf");
@@ -462,7 +503,7 @@ bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *p
     /* The last first: what waits for a call's return must be there before what sees its beginning. */
     for (enum ec_uprobe uprobe = EC_UPROBE_MAX; uprobe-- > 0;)
         for (int at_return = 1; at_return >= 0; at_return--)
-            if (!(links ? attach_linked : attach_singly)(kernel, path, uprobe, at_return, probes, n_probes))
+            if (!(links ? attach_linked : attach_singly)(kernel, fd, uprobe, at_return, probes, n_probes))
                 return fail(error, EC_SESSION_ERROR_LIBRARY, errno, "can't attach to the file",
                             "it needs CONFIG_UPROBES=y and cap_perfmon; before Linux 6.6 run as root");
     return true;

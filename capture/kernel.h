@@ -47,6 +47,9 @@ bool ec_kernel_add_layout(ec_kernel *kernel, const struct ec_mysqld_layout *layo
                           GError **error);
 /* All or, on failure, maybe some of them. `fd`: the open file, borrowed for the call. */
 bool ec_kernel_attach_probes(ec_kernel *kernel, int fd, const struct ec_probe *probes, size_t n_probes, GError **error);
+/* Takes away what was attached to these files: a set of their descriptors (GINT_TO_POINTER), which may be closed then.
+ * It goes on in the background, since each probe takes up to 0.1 s. */
+void ec_kernel_detach_probes(ec_kernel *kernel, GHashTable *fds);
 /* Whether that may take cap_sys_admin: so do probes by perf events, on kernels since July 2025 (ba677dbe77af). */
 bool ec_kernel_probes_as_admin(const ec_kernel *kernel);
 /* Lets a process through the pid filter. */

@@ -9,9 +9,9 @@
 #include "go-hook-point.h"
 #include "hook-cache.h"
 #include "library-path.h"
+#include "library-set.h"
 #include "nss-hook-point.h"
 #include "parallel.h"
-#include "plaintext-point.h"
 #include "proc.h"
 #include "program-kind.h"
 #include "unsupported-tls.h"
@@ -27,21 +27,11 @@
 G_DEFINE_QUARK(ec_target_error, ec_target_error)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, closedir)
 
-struct file_id {
-    uint64_t dev, ino;
-};
-
 /* A file that nobody keeps from being deleted or changed: its inode number may come to mean another. */
 struct program_id {
-    struct file_id file;
+    struct ec_file_id file;
     uint64_t size;
     uint64_t seconds, nanoseconds; /* of st_ctim */
-};
-
-/* What tells files apart at little cost: an ELF file's build ID stands near its beginning. */
-struct file_head {
-    off_t size;
-    unsigned char bytes[1024];
 };
 
 /* Programs that are remembered to hold no TLS library; full, all are forgotten. */
@@ -53,10 +43,8 @@ struct file_head {
 struct ec_target_list {
     bool find_points;
     ec_proc *proc;
-    GPtrArray *processes;   /* of struct ec_process *, by pid */
-    GPtrArray *libraries;   /* of struct ec_library * */
-    GHashTable *by_file;    /* of struct file_id: struct ec_library *, borrowed */
-    GHashTable *by_head;    /* of struct file_head: a hookable struct ec_library * that begins so, borrowed */
+    GPtrArray *processes; /* of struct ec_process *, by pid */
+    ec_library_set *set;
     GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
     ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
     GPtrArray *unread;      /* of struct unread *, while /proc is scanned; else NULL */
@@ -71,21 +59,12 @@ struct unread {
 
 /* ---- memory ---- */
 
-static void library_free(gpointer data)
-{
-    struct ec_library *library = data;
-
-    if (library->fd >= 0)
-        close(library->fd);
-    g_free(library->path);
-    g_free(library->reason);
-    g_free(library);
-}
-
 static void process_free(gpointer data)
 {
     struct ec_process *process = data;
 
+    for (guint i = 0; i < process->libraries->len; i++)
+        ((struct ec_library *)g_ptr_array_index(process->libraries, i))->users--;
     g_ptr_array_unref(process->libraries);
     g_free(process);
 }
@@ -100,40 +79,11 @@ static void unread_free(gpointer data)
     g_free(unread);
 }
 
-static guint file_id_hash(gconstpointer key)
-{
-    const struct file_id *id = key;
-
-    return (guint)(id->ino ^ id->ino >> 32 ^ id->dev * 0x9e3779b1u);
-}
-
-static gboolean file_id_equal(gconstpointer a, gconstpointer b)
-{
-    return memcmp(a, b, sizeof(struct file_id)) == 0;
-}
-
-static guint file_head_hash(gconstpointer key)
-{
-    const struct file_head *head = key;
-    guint hash = (guint)head->size;
-
-    for (gsize i = 0; i < sizeof(head->bytes); i++)
-        hash = hash * 33 + head->bytes[i];
-    return hash;
-}
-
-static gboolean file_head_equal(gconstpointer a, gconstpointer b)
-{
-    const struct file_head *one = a, *other = b;
-
-    return one->size == other->size && memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
-}
-
 static guint program_id_hash(gconstpointer key)
 {
     const struct program_id *id = key;
 
-    return file_id_hash(&id->file) ^ (guint)id->nanoseconds;
+    return ec_file_id_hash(&id->file) ^ (guint)id->nanoseconds;
 }
 
 static gboolean program_id_equal(gconstpointer a, gconstpointer b)
@@ -167,9 +117,7 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->find_points = find_points;
     list->proc = ec_proc_new();
     list->processes = g_ptr_array_new_with_free_func(process_free);
-    list->libraries = g_ptr_array_new_with_free_func(library_free);
-    list->by_file = g_hash_table_new_full(file_id_hash, file_id_equal, g_free, NULL);
-    list->by_head = g_hash_table_new_full(file_head_hash, file_head_equal, g_free, NULL);
+    list->set = ec_library_set_new();
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
     return list;
 }
@@ -180,10 +128,8 @@ void ec_target_list_free(ec_target_list *list)
         return;
     ec_proc_free(list->proc);
     g_ptr_array_unref(list->processes);
-    g_hash_table_unref(list->by_file);
-    g_hash_table_unref(list->by_head);
     g_hash_table_unref(list->barren);
-    g_ptr_array_unref(list->libraries);
+    ec_library_set_free(list->set);
     g_free(list);
 }
 
@@ -194,59 +140,7 @@ GPtrArray *ec_target_list_get_processes(ec_target_list *list)
 
 GPtrArray *ec_target_list_get_libraries(ec_target_list *list)
 {
-    return list->libraries;
-}
-
-/* ---- libraries ---- */
-
-const char *ec_library_get_kind(const struct ec_library *library)
-{
-    const struct ec_module *module = &ec_modules[library->module];
-
-    if (module->packets)
-        return ec_library_kind_get_name(library->point.kind);
-    return library->plan.product != NULL ? library->plan.product : module->display;
-}
-
-const char *ec_library_get_version(const struct ec_library *library)
-{
-    return ec_modules[library->module].packets ? library->point.version : library->plan.version;
-}
-
-const char *ec_library_get_method(const struct ec_library *library)
-{
-    return ec_hook_method_get_name(ec_modules[library->module].packets ? library->point.method : EC_HOOK_SYMBOL);
-}
-
-static bool library_may_have_plaintext(const struct ec_library *library)
-{
-    if (library->fd < 0 || !ec_modules[library->module].packets)
-        return false;
-    /* NSS's other two serve its libssl3. */
-    return library->module != EC_MODULE_NSS || !library->hookable || library->point.kind == EC_LIBRARY_NSS;
-}
-
-GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error)
-{
-    return library_may_have_plaintext(library) ? ec_plaintext_points_find(library->fd, error) : NULL;
-}
-
-bool ec_library_has_plaintext(const struct ec_library *library, GError **error)
-{
-    return library_may_have_plaintext(library) && ec_plaintext_points_exist(library->fd, error);
-}
-
-/* Without its file yet. */
-static struct ec_library *library_new(dev_t dev, ino_t ino, enum ec_module_id module, char *path_to_take)
-{
-    struct ec_library *library = g_new0(struct ec_library, 1);
-
-    library->dev = dev;
-    library->ino = ino;
-    library->module = module;
-    library->path = path_to_take;
-    library->fd = -1;
-    return library;
+    return ec_library_set_get(list->set);
 }
 
 /* By its name; libssl's where that says nothing. */
@@ -255,63 +149,6 @@ static enum ec_module_id module_of_path(const char *path)
     enum ec_module_id module = ec_library_name_get_module(path, strlen(path));
 
     return module == EC_MODULE_MAX ? EC_MODULE_TLS : module;
-}
-
-/* Zeros where the file is shorter, or can't be read. */
-static struct file_head *file_head_read(const struct ec_library *library)
-{
-    g_autofree struct file_head *head = g_new0(struct file_head, 1);
-
-    head->size = library->size;
-    if (pread(library->fd, head->bytes, sizeof(head->bytes), 0) < 0)
-        memset(head->bytes, 0, sizeof(head->bytes));
-    return g_steal_pointer(&head);
-}
-
-static void library_offer_as_twin(const ec_target_list *list, struct ec_library *library)
-{
-    if (library->hookable)
-        g_hash_table_replace(list->by_head, file_head_read(library), library);
-}
-
-static struct ec_library *library_add(ec_target_list *list, struct ec_library *library_to_take)
-{
-    struct file_id *id = g_new(struct file_id, 1);
-
-    *id = (struct file_id){.dev = library_to_take->dev, .ino = library_to_take->ino};
-    g_ptr_array_add(list->libraries, library_to_take);
-    g_hash_table_replace(list->by_file, id, library_to_take);
-    library_offer_as_twin(list, library_to_take);
-    return library_to_take;
-}
-
-static struct ec_library *library_find(const ec_target_list *list, dev_t dev, ino_t ino)
-{
-    const struct file_id id = {.dev = dev, .ino = ino};
-
-    return g_hash_table_lookup(list->by_file, &id);
-}
-
-static bool files_are_equal(int a, int b)
-{
-    enum { PIECE = 1 << 16 };
-    g_autofree char *buffer = g_malloc(2 * PIECE);
-    ssize_t n;
-
-    for (off_t offset = 0; (n = pread(a, buffer, PIECE, offset)) > 0; offset += n)
-        if (pread(b, buffer + PIECE, (size_t)n, offset) != n || memcmp(buffer, buffer + PIECE, (size_t)n) != 0)
-            return false;
-    return n == 0;
-}
-
-/* A hookable library with the same bytes: another container's copy, most likely. To compare takes a tenth of the time
- * of finding the hook point, and a process that maps a library may be milliseconds away from its first handshake. */
-static const struct ec_library *library_find_twin(const ec_target_list *list, const struct ec_library *library)
-{
-    g_autofree struct file_head *head = file_head_read(library);
-    const struct ec_library *other = g_hash_table_lookup(list->by_head, head);
-
-    return other != NULL && other->hookable && files_are_equal(other->fd, library->fd) ? other : NULL;
 }
 
 /* How the hook point of a module's library is found. */
@@ -367,7 +204,8 @@ static bool library_read(const ec_target_list *list, struct ec_library *library,
     g_autoptr(GError) error = NULL;
 
     /* In a Go program the function is found in less time than its megabytes are compared. */
-    const struct ec_library *twin = library->module == EC_MODULE_GOTLS ? NULL : library_find_twin(list, library);
+    const struct ec_library *twin =
+        library->module == EC_MODULE_GOTLS ? NULL : ec_library_set_find_twin(list->set, library);
     if (twin != NULL) {
         library->hookable = true;
         library->point = twin->point;
@@ -445,16 +283,16 @@ static void unread_read_each(const ec_target_list *list, GPtrArray *unread)
 /* Those that begin alike are probably twins: one of them first, which the others are then compared with. */
 static void unread_read_all(ec_target_list *list)
 {
-    g_autoptr(GHashTable) heads = g_hash_table_new_full(file_head_hash, file_head_equal, g_free, NULL);
+    g_autoptr(GHashTable) heads = g_hash_table_new_full(ec_file_head_hash, ec_file_head_equal, g_free, NULL);
     g_autoptr(GPtrArray) all = g_steal_pointer(&list->unread), first = g_ptr_array_new(), others = g_ptr_array_new();
 
     for (guint i = 0; i < all->len; i++) {
         struct unread *unread = g_ptr_array_index(all, i);
-        g_ptr_array_add(g_hash_table_add(heads, file_head_read(unread->library)) ? first : others, unread);
+        g_ptr_array_add(g_hash_table_add(heads, ec_file_head_read(unread->library)) ? first : others, unread);
     }
     unread_read_each(list, first);
     for (guint i = 0; i < first->len; i++)
-        library_offer_as_twin(list, ((const struct unread *)g_ptr_array_index(first, i))->library);
+        ec_library_set_offer_twin(list->set, ((const struct unread *)g_ptr_array_index(first, i))->library);
     unread_read_each(list, others);
 }
 
@@ -475,7 +313,7 @@ const struct ec_library *ec_target_list_settle(ec_target_list *list)
     library_settle(library, result.found, error);
     if (library->hookable)
         ec_hook_cache_put(library->fd, &library->point);
-    library_offer_as_twin(list, library);
+    ec_library_set_offer_twin(list->set, library);
     return library;
 }
 
@@ -500,12 +338,12 @@ static int crypto_open(const ec_target_list *list, uint32_t pid, const char *lib
 static struct ec_library *library_add_unopened(ec_target_list *list, const struct ec_proc_mapping *mapping, int reason)
 {
     const dev_t dev = makedev(mapping->line.major, mapping->line.minor);
-    struct ec_library *library = library_find(list, dev, mapping->line.ino);
+    struct ec_library *library = ec_library_set_find(list->set, dev, mapping->line.ino);
 
     if (library != NULL)
         return library;
-    library =
-        library_add(list, library_new(dev, mapping->line.ino, module_of_path(mapping->path), g_strdup(mapping->path)));
+    library = ec_library_set_add(
+        list->set, ec_library_new(dev, mapping->line.ino, module_of_path(mapping->path), g_strdup(mapping->path)));
     if (!list->find_points)
         return library;
     const bool replaced = mapping->line.deleted || reason == ESTALE;
@@ -527,13 +365,13 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
         int reason = errno;
         return ec_proc_has(list->proc, pid) ? library_add_unopened(list, mapping, reason) : NULL;
     }
-    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
+    struct ec_library *library = ec_library_set_find(list->set, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
-    library = library_new(status.st_dev, status.st_ino, module_of_path(mapping->path), g_strdup(mapping->path));
+    library = ec_library_new(status.st_dev, status.st_ino, module_of_path(mapping->path), g_strdup(mapping->path));
     if (library_take(list, library, ec_fd_steal(&fd), status.st_size))
         library_read_mapped(list, library, pid, crypto_open(list, pid, mapping->path, cryptos));
-    return library_add(list, library);
+    return ec_library_set_add(list->set, library);
 }
 
 /* ---- programs ---- */
@@ -547,10 +385,10 @@ static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int f
         close(fd_to_take);
         return NULL;
     }
-    library = library_new(status->st_dev, status->st_ino, module, ec_proc_get_program_path(list->proc, pid));
+    library = ec_library_new(status->st_dev, status->st_ino, module, ec_proc_get_program_path(list->proc, pid));
     if (!library_take(list, library, fd_to_take, status->st_size) || library_read(list, library, "", -1))
-        return library_add(list, library);
-    library_free(library);
+        return ec_library_set_add(list->set, library);
+    ec_library_free(library);
     return NULL;
 }
 
@@ -564,7 +402,7 @@ static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid
     struct program_id id = program_id_of(&status);
     if (g_hash_table_contains(list->barren, &id))
         return NULL;
-    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
+    struct ec_library *library = ec_library_set_find(list->set, status.st_dev, status.st_ino);
     if (library != NULL)
         return library;
     g_auto(ec_fd) fd = ec_proc_open_program(list->proc, pid);
@@ -583,6 +421,12 @@ const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32
 
 /* ---- processes ---- */
 
+static void process_use(struct ec_process *process, struct ec_library *library)
+{
+    g_ptr_array_add(process->libraries, library);
+    library->users++;
+}
+
 static struct ec_process *process_new(ec_target_list *list, uint32_t pid, struct ec_library *program, GArray *mappings,
                                       GArray *cryptos)
 {
@@ -591,12 +435,12 @@ static struct ec_process *process_new(ec_target_list *list, uint32_t pid, struct
     process->pid = pid;
     process->libraries = g_ptr_array_new();
     if (program != NULL)
-        g_ptr_array_add(process->libraries, program);
+        process_use(process, program);
     for (guint i = 0; i < mappings->len; i++) {
         struct ec_library *library =
             mapping_get_library(list, pid, &g_array_index(mappings, struct ec_proc_mapping, i), cryptos);
         if (library != NULL && !g_ptr_array_find(process->libraries, library, NULL))
-            g_ptr_array_add(process->libraries, library);
+            process_use(process, library);
     }
     if (process->libraries->len > 0 && ec_proc_read_identity(list->proc, pid, process->comm, &process->uid))
         return process;
@@ -650,6 +494,11 @@ void ec_target_list_remove_process(ec_target_list *list, uint32_t pid)
         g_ptr_array_remove_index(list->processes, process_position(list, pid));
 }
 
+static void process_insert(ec_target_list *list, struct ec_process *process_to_take)
+{
+    g_ptr_array_insert(list->processes, (gint)process_position(list, process_to_take->pid), process_to_take);
+}
+
 static enum ec_proc_result process_add(ec_target_list *list, uint32_t pid, const struct ec_process **ret_process)
 {
     struct ec_process *process = NULL;
@@ -657,7 +506,7 @@ static enum ec_proc_result process_add(ec_target_list *list, uint32_t pid, const
 
     ec_target_list_remove_process(list, pid);
     if (process != NULL)
-        g_ptr_array_insert(list->processes, (gint)process_position(list, pid), process);
+        process_insert(list, process);
     *ret_process = process;
     return result;
 }
@@ -670,9 +519,26 @@ const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32
     return process;
 }
 
-ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
+void ec_target_list_fork_process(ec_target_list *list, uint32_t pid, uint32_t parent)
 {
-    ec_target_list *list = ec_target_list_new_empty(find_points);
+    const struct ec_process *model = ec_target_list_get_process(list, parent);
+    struct stat status;
+
+    /* A process that has given its memory back has no program; before that, its end is yet to be told. */
+    if (model == NULL || ec_target_list_get_process(list, pid) != NULL ||
+        !ec_proc_stat_program(list->proc, pid, &status))
+        return;
+    struct ec_process *process = g_memdup2(model, sizeof(*model));
+    process->pid = pid;
+    process->libraries = g_ptr_array_new();
+    for (guint i = 0; i < model->libraries->len; i++)
+        process_use(process, g_ptr_array_index(model->libraries, i));
+    process_insert(list, process);
+}
+
+/* The number of those that may not be read. */
+static unsigned processes_scan(ec_target_list *list)
+{
     g_autoptr(DIR) proc = opendir("/proc");
     const struct ec_process *process = NULL;
     unsigned unreadable = 0;
@@ -686,9 +552,31 @@ ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
             unreadable++;
     }
     unread_read_all(list);
+    return unreadable;
+}
+
+ec_target_list *ec_target_list_new(bool find_points, unsigned *ret_unreadable)
+{
+    ec_target_list *list = ec_target_list_new_empty(find_points);
+    unsigned unreadable = processes_scan(list);
+
     if (ret_unreadable != NULL)
         *ret_unreadable = unreadable;
     return list;
+}
+
+void ec_target_list_rescan(ec_target_list *list)
+{
+    GPtrArray *before = list->processes;
+
+    list->processes = g_ptr_array_new_with_free_func(process_free);
+    processes_scan(list);
+    g_ptr_array_unref(before);
+}
+
+GPtrArray *ec_target_list_prune(ec_target_list *list)
+{
+    return ec_library_set_prune(list->set);
 }
 
 /* ---- files by name ---- */
@@ -720,15 +608,18 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
                     "%s is no file: give the path of a library or program", path);
         return NULL;
     }
-    struct ec_library *library = library_find(list, status.st_dev, status.st_ino);
-    if (library != NULL)
+    struct ec_library *library = ec_library_set_find(list->set, status.st_dev, status.st_ino);
+    if (library != NULL) {
+        library->named = true;
         return library;
-    library = library_new(status.st_dev, status.st_ino, module_of_file(fd, path, module), g_strdup(path));
+    }
+    library = ec_library_new(status.st_dev, status.st_ino, module_of_file(fd, path, module), g_strdup(path));
+    library->named = true;
     if (library_take(list, library, ec_fd_steal(&fd), status.st_size)) {
         g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
         library_read(list, library, "", crypto_fd);
     }
-    return library_add(list, library);
+    return ec_library_set_add(list->set, library);
 }
 
 static void default_add(const char *path, void *data)

@@ -9,43 +9,12 @@
  * processes; it is the only way to a deleted file. root needs CAP_SYS_PTRACE for other users' processes. Process ids
  * are those of the /proc that is mounted.
  */
-#include "hook-point.h"
 #include "hook-search.h"
+#include "library.h"
 #include "module.h"
-#include "probe.h"
 
 #include <glib.h>
 #include <stdbool.h>
-#include <sys/types.h>
-
-/* One library file, or a program with a TLS library inside or of another kind that a module hooks. Owned by its
- * ec_target_list, which never drops one. */
-struct ec_library {
-    dev_t dev; /* of stat(2); if fd is -1, of /proc/PID/maps, which can differ */
-    ino_t ino;
-    off_t size;                 /* bytes; 0 if fd is -1 */
-    enum ec_module_id module;   /* whose it is */
-    char *path;                 /* as mapped, in its process's mount namespace; " (deleted)" cut off */
-    int fd;                     /* open, read only; -1 if it could not be opened */
-    bool pending;               /* its hook point is being looked for; hookable is false until then */
-    bool hookable;              /* never without find_points */
-    struct ec_hook_point point; /* if hookable, of modules with packets; `version` is the libcrypto's beside it if the
-                                   file itself has none */
-    struct ec_probe_plan plan;  /* if hookable, of modules without packets */
-    char *reason;               /* if not hookable: why, one line; NULL without find_points */
-};
-
-/* What a hookable one is. "OpenSSL"; static. */
-const char *ec_library_get_kind(const struct ec_library *library);
-/* "3.0.22", "" if it is not known. Borrowed. */
-const char *ec_library_get_version(const struct ec_library *library);
-/* How what is attached was found: "cross-reference"; static. */
-const char *ec_library_get_method(const struct ec_library *library);
-/* The calls that plaintext is taken from (plaintext-point.h). NULL with the reason, if one is to be told: a library
- * that isn't asked for plaintext, as one of a module without packets, has neither points nor a reason. */
-GArray *ec_library_find_plaintext(const struct ec_library *library, GError **error);
-/* Whether there are any; quicker. */
-bool ec_library_has_plaintext(const struct ec_library *library, GError **error);
 
 struct ec_process {
     uint32_t pid;
@@ -81,6 +50,13 @@ void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search);
 const struct ec_library *ec_target_list_settle(ec_target_list *list);
 /* Forgets a process that has ended, not its libraries. */
 void ec_target_list_remove_process(ec_target_list *list, uint32_t pid);
+/* A process that was just forked maps what its parent does. Nothing happens if the parent isn't in the list, or the
+ * child has ended by now. */
+void ec_target_list_fork_process(ec_target_list *list, uint32_t pid, uint32_t parent);
+/* Scans /proc anew: processes that are no longer there are forgotten. Pointers to any ec_process are then void. */
+void ec_target_list_rescan(ec_target_list *list);
+/* Libraries that no process of the list maps are taken out: ec_library_set_prune(). The array owns them. */
+GPtrArray *ec_target_list_prune(ec_target_list *list);
 /* Adds a library by path in our own mount namespace, e.g. --libssl or the system's default;
  * NULL with `error` if it can't be opened. Whether it can be hooked stands in it. `module`: the one that it is named
  * for; with packets, or EC_MODULE_MAX, the file itself tells. */

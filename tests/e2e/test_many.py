@@ -1,62 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many processes with many builds of a library, as on a machine with many containers; ten thousand with a thousand by
 tests/run --matrix."""
+import contextlib
 import json
 import os
 import resource
-import subprocess
 
+import crowd
 import debian
 import lab
 
 PROCESSES, FILES = 10000, 1000
-SLEEPERS = """
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <signal.h>
-#include <unistd.h>
-
-int main(int n_arguments, char **arguments)
-{
-    char path[4096];
-    pid_t parent = getpid();
-
-    for (int i = 0; i < atoi(arguments[1]); i++) {
-        if (fork() != 0)
-            continue;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        snprintf(path, sizeof(path), "libssl-%d.so.3", i % atoi(arguments[2]));
-        int fd = open(path, O_RDONLY);
-        if (getppid() != parent || mmap(NULL, 1 << 16, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED)
-            _exit(1);
-        close(fd);
-        pause();
-        _exit(0);
-    }
-    puts("ready");
-    fflush(stdout);
-    getchar();
-    return n_arguments != 3;
-}
-"""
 
 
 class Many(lab.Lab):
-    def start_sleepers(self, processes, files):
-        """Every file is a build of its own."""
-        lab.need("cc")
-        with open(self.path("sleepers.c"), "w", encoding="utf-8") as file:
-            file.write(SLEEPERS)
-        subprocess.run(["cc", "-O1", "-static", "-o", self.path("sleepers"), self.path("sleepers.c")], check=True)
-        system = lab.libssl()
-        for number in range(files):
-            lab.make_another_build(system, self.path(f"libssl-{number}.so.3"), number.to_bytes(4, "little"))
-        sleepers = self.ns.start(self.path("sleepers"), str(processes), str(files), cwd=self.tmp, stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True)
-        self.assertEqual(sleepers.stdout.readline(), "ready\n")
+    def start_crowd(self, processes, files):
+        self.defer(crowd.Crowd(self.tmp, processes, files).close)
 
     def list_json(self, processes, files):
         """Processor seconds, which a busy machine doesn't change as it does the clock's."""
@@ -70,9 +29,17 @@ class Many(lab.Lab):
         self.assertEqual(len({library["build_id"] for library in libraries}), files)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
+    @staticmethod
+    def count_descriptors(process, prefix):
+        directory, found = f"/proc/{process.pid}/fd", 0
+        for name in os.listdir(directory):
+            with contextlib.suppress(OSError):
+                found += os.readlink(os.path.join(directory, name)).startswith(prefix)
+        return found
+
     def test_list(self):
         """Anew, and then as its cache knows them; whatever the cache holds."""
-        self.start_sleepers(20, 10)
+        self.start_crowd(20, 10)
         self.list_json(20, 10)
         directory = os.path.join(self.path("cache"), "ecapture")
         self.assertGreaterEqual(len(os.listdir(directory)), 10)
@@ -83,8 +50,24 @@ class Many(lab.Lab):
                 file.write(b"\xff\0 7")
         self.list_json(20, 10)
 
+    def test_files_that_went_away(self):
+        """A capture gives back what libraries took that nobody can map any more, and sees those that come after them."""
+        capture = self.start_ecapture("-w", self.path("out.pcapng"))
+        for generation in range(2):
+            people = crowd.Crowd(self.tmp, 20, 10, first=generation << 16)
+            self.defer(people.close)
+            lab.wait_until(lambda: self.count_descriptors(capture, self.tmp + "/libssl") == 10, lab.PATIENCE, "all are open")
+            lab.wait_until(lambda: len(os.listdir(self.path("cache/ecapture"))) >= 10, lab.PATIENCE, "all are hooked")
+            links = self.count_descriptors(capture, "anon_inode:")
+            people.close()
+            people.remove_files()
+            lab.wait_until(lambda: self.count_descriptors(capture, self.tmp + "/libssl") == 0, lab.PATIENCE, "all are closed")
+            # Others may come meanwhile.
+            lab.wait_until(lambda: self.count_descriptors(capture, "anon_inode:") <= links - 5, lab.PATIENCE,
+                           "their probes are taken away")
+
     def test_list_of_ten_thousand(self):
         debian.extended()
-        self.start_sleepers(PROCESSES, FILES)
+        self.start_crowd(PROCESSES, FILES)
         print(f"ten thousand processes, not yet known: {self.list_json(PROCESSES, FILES):.1f} s of processor time")
         self.assertLess(self.list_json(PROCESSES, FILES), 2, "seconds")

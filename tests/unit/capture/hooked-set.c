@@ -18,6 +18,9 @@ static void ec_hooked_set_contains_only_what_was_added(void **state)
     ec_hooked_set_remove(set, 7);
     ec_hooked_set_remove(set, 8);
     assert_false(ec_hooked_set_contains(set, 7));
+    assert_true(ec_hooked_set_add(set, 7));
+    ec_hooked_set_clear(set);
+    assert_false(ec_hooked_set_contains(set, 7));
 }
 
 static void ec_hooked_set_inherit_follows_forks_of_members(void **state)

@@ -123,6 +123,16 @@ static pid_t spawn(struct fixture *fixture, const char *path, int protection, bo
     return child;
 }
 
+/* Ends a child, and waits until it has. */
+static void end(struct fixture *fixture, pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (guint i = 0; i < fixture->children->len; i++)
+        if (g_array_index(fixture->children, pid_t, i) == child)
+            g_array_remove_index(fixture->children, i);
+}
+
 static const struct ec_process *find_process(ec_target_list *list, pid_t pid)
 {
     GPtrArray *processes = ec_target_list_get_processes(list);
@@ -308,9 +318,7 @@ static void ec_target_list_add_process_follows_what_it_maps(void **state)
     assert_int_equal(ec_target_list_get_processes(list)->len, 1);
     assert_null(ec_target_list_add_process(list, 0));
     assert_null(ec_target_list_add_process(list, UINT32_MAX));
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    g_array_set_size(fixture->children, 0);
+    end(fixture, child);
     assert_null(ec_target_list_add_process(list, (uint32_t)child));
     assert_int_equal(ec_target_list_get_processes(list)->len, 0);
     assert_int_equal(ec_target_list_get_libraries(list)->len, 1);
@@ -330,6 +338,72 @@ static void ec_target_list_remove_process_forgets_it_alone(void **state)
     ec_target_list_remove_process(list, 1);
     assert_null(find_process(list, a));
     assert_non_null(find_process(list, b));
+}
+
+static guint prune(ec_target_list *list)
+{
+    g_autoptr(GPtrArray) dropped = ec_target_list_prune(list);
+
+    return dropped->len;
+}
+
+static void ec_target_list_prune_deleted_library_goes_with_its_last_process(void **state)
+{
+    struct fixture *fixture = *state;
+
+    require_library(fixture);
+    pid_t a = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    pid_t b = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    g_autoptr(ec_target_list) list = ec_target_list_new_empty(true);
+    ec_target_list_add_process(list, (uint32_t)a);
+    ec_target_list_add_process(list, (uint32_t)b);
+    ec_target_list_add_process(list, (uint32_t)a);
+    assert_int_equal(unlink(fixture->library), 0);
+    ec_target_list_remove_process(list, (uint32_t)a);
+    assert_int_equal(prune(list), 0);
+    ec_target_list_remove_process(list, (uint32_t)b);
+    assert_int_equal(prune(list), 1);
+    assert_int_equal(ec_target_list_get_libraries(list)->len, 0);
+}
+
+static void ec_target_list_fork_process_maps_what_its_parent_does(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint32_t none = 0x7fffffff;
+
+    require_library(fixture);
+    pid_t parent = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    g_autoptr(ec_target_list) list = ec_target_list_new_empty(false);
+    ec_target_list_fork_process(list, (uint32_t)getpid(), (uint32_t)parent);
+    assert_int_equal(ec_target_list_get_processes(list)->len, 0);
+    const struct ec_library *library = only_library(ec_target_list_add_process(list, (uint32_t)parent));
+    ec_target_list_fork_process(list, none, (uint32_t)parent);
+    assert_null(ec_target_list_get_process(list, none));
+    ec_target_list_fork_process(list, (uint32_t)getpid(), (uint32_t)parent);
+    assert_ptr_equal(only_library(ec_target_list_get_process(list, (uint32_t)getpid())), library);
+    assert_int_equal(unlink(fixture->library), 0);
+    ec_target_list_remove_process(list, (uint32_t)parent);
+    assert_int_equal(prune(list), 0);
+    ec_target_list_remove_process(list, (uint32_t)getpid());
+    assert_int_equal(prune(list), 1);
+}
+
+static void ec_target_list_rescan_finds_what_came_and_forgets_what_went(void **state)
+{
+    struct fixture *fixture = *state;
+
+    require_library(fixture);
+    pid_t gone = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    pid_t stays = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    g_autoptr(ec_target_list) list = ec_target_list_new(false, NULL);
+    const struct ec_library *library = only_library(find_process(list, gone));
+    end(fixture, gone);
+    pid_t came = spawn(fixture, fixture->library, PROT_READ | PROT_EXEC, NULL);
+    ec_target_list_rescan(list);
+    assert_null(find_process(list, gone));
+    assert_ptr_equal(only_library(find_process(list, stays)), library);
+    assert_ptr_equal(only_library(find_process(list, came)), library);
+    assert_int_equal(library->users, 2);
 }
 
 /* Processes that map the library and end at once, while /proc is scanned again and again. */
@@ -528,6 +602,9 @@ int main(void)
         CASE(ec_target_list_new_no_elf_gives_a_reason),
         CASE(ec_target_list_add_process_follows_what_it_maps),
         CASE(ec_target_list_remove_process_forgets_it_alone),
+        CASE(ec_target_list_prune_deleted_library_goes_with_its_last_process),
+        CASE(ec_target_list_fork_process_maps_what_its_parent_does),
+        CASE(ec_target_list_rescan_finds_what_came_and_forgets_what_went),
         CASE(ec_target_list_new_processes_that_end_meanwhile_do_no_harm),
         CASE(ec_target_list_new_other_users_processes_are_counted),
         CASE(ec_target_list_new_openssl_tells_its_version),
