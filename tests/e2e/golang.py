@@ -3,7 +3,6 @@
 the system's."""
 import glob
 import os
-import re
 import shutil
 import subprocess
 import unittest
@@ -65,13 +64,10 @@ class GoLab(lab.Lab):
         return server
 
     def run_client(self, program, version, captures, *uris):
-        """Returns its pid. A program that nobody has seen before is hooked some milliseconds after it began to run: all
-        `captures` tell first that it is."""
+        """Returns its pid. It begins when all `captures` have hooked it."""
         client = self.ns.start(*self.prefix, program, "client", version, *(f"https://127.0.0.1{uri}" for uri in uris),
                                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        hooked = re.compile(rf"hooked \S*{re.escape(program)}: ")  # its path as seen from outside a root
-        lab.wait_until(lambda: all(hooked.search(self.read(capture.log)) for capture in captures), lab.READY_SECONDS,
-                       hooked.pattern)
+        self.wait_until_hooked(program, *(capture.log for capture in captures))
         client.stdin.write("\n" * len(uris))
         client.stdin.close()
         self.assertEqual(client.wait(lab.PATIENCE), 0, "the Go client's exit status")

@@ -311,13 +311,11 @@ http {{
                     f".sendto(b'ecapture-last', ('127.0.0.1', {PROBE_PORT}))")
         wait_until(lambda: file_holds(path, b"ecapture-last"), READY_SECONDS, "the last packet")
 
-    def wait_for_boringssl(self, *caches):
-        """Until the hook point of a large program with BoringSSL inside has been found, by start_ecapture() ("cache"),
-        start_tshark() ("home/.cache"): its entry names the kind."""
-        for cache in caches:
-            directory = os.path.join(self.path(cache), "ecapture")
-            wait_until(lambda entries=directory: any(entry.split()[2:3] == ["1"] for entry in files_of(entries)),
-                       READY_SECONDS, f"BoringSSL's entry in {directory}")
+    def wait_until_hooked(self, path, *logs):
+        """A program that nobody has seen before is hooked some milliseconds after its start, as each capture's log tells.
+        Its path is there as seen from outside a root."""
+        hooked = re.compile(rf"hooked \S*{re.escape(path)}: ")
+        wait_until(lambda: all(hooked.search(self.read(log)) for log in logs), READY_SECONDS, hooked.pattern)
 
     def decrypt(self, path, display, *fields):
         """One pass of tshark over a file: rows of fields."""
@@ -349,13 +347,6 @@ http {{
 def file_holds(path, needle):
     with open(path, "rb") as file:
         return needle in file.read()
-
-
-def files_of(directory):
-    """The contents of what is in it and stays there while it is read."""
-    for name in os.listdir(directory) if os.path.isdir(directory) else ():
-        with contextlib.suppress(FileNotFoundError), open(os.path.join(directory, name), encoding="utf-8") as file:
-            yield file.read()
 
 
 class Tshark:

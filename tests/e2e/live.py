@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A live capture by tshark of one module, and beside it one to a file; what the tests of TLS libraries share."""
+import subprocess
+
 import lab
 import pcapng
 
@@ -15,15 +17,25 @@ def values(table, *names):
 
 
 class LiveLab(lab.Lab):
-    def capture(self, interface, *arguments):
+    def capture(self, interface, *arguments, fields=FIELDS, display="http || http2"):
         """By tshark, and beside it to a file, which tells how it went."""
-        arguments = (*HOLD, *arguments)
+        arguments = (*HOLD, "--log-level", "info", *arguments)
         saved = self.path("saved.pcapng")
         self.ecapture = self.start_ecapture("--verify", "-w", saved, *arguments, module=interface[len("ecapture-"):])
         preference = interface.replace("-", "_")
-        live = [f"extcap.{preference}.{name[2:]}:{value}" for name, value in zip(arguments[::2], arguments[1::2])]
-        return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=FIELDS,
-                                 display="http || http2", interface=interface)
+        # tshark leaves the dashes of an option's name out.
+        live = [f"extcap.{preference}.{name.replace('-', '')}:{value}" for name, value in
+                zip((*arguments[::2], "--log-file"), (*arguments[1::2], self.path("live.log")))]
+        return self.start_tshark(*LIVE, *(word for option in live for word in ("-o", option)), fields=fields,
+                                 display=display, interface=interface)
+
+    def run_when_hooked(self, path, *command, **kwargs):
+        """The command waits for the end of its standard input, which comes when both captures have hooked the path."""
+        with open(self.path("client.log"), "w", encoding="utf-8") as log:
+            client = self.ns.start(*command, stdin=subprocess.PIPE, stdout=log, stderr=log, **kwargs)
+        self.wait_until_hooked(path, "ecapture.log", "live.log")
+        client.stdin.close()
+        self.assertEqual(client.wait(2 * lab.PATIENCE), 0, self.read("client.log"))
 
     def finish(self, tshark, paths, responses=None, breaks_off=False):
         """Every path was requested and answered; no secret came late, no handshake went without, unless the client is one

@@ -9,6 +9,7 @@ import unittest
 
 import datagram
 import lab
+import live
 import pcapng
 from datagram import BODY, PORT, URL
 
@@ -98,9 +99,9 @@ class Datagram(datagram.DatagramLab):
         lab.need("chromium")
         self.start_quic_server()
         path = self.path("chromium.pcapng")
-        ecapture = self.start_ecapture("--verify", "-w", path)
+        ecapture = self.start_ecapture("--verify", "--log-level", "info", "-w", path, *live.HOLD)
         self.chromium("about:blank")
-        self.wait_for_boringssl("cache")
+        self.wait_until_hooked("/chromium", "ecapture.log")
         for _ in range(2):
             self.assertIn(BODY, self.chromium(URL))
         self.end(ecapture)

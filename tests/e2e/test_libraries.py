@@ -113,13 +113,12 @@ class Libraries(live.LiveLab):
                           env=dict(os.environ, HOME=self.tmp))
         lab.wait_until(lambda: self.ns.answers(port), 15, f"the server of {program}: {self.read('script.log')}")
 
-    def run_script(self, program, script, *options):
+    def run_script(self, program, script):
         path = self.path("client.js")
         with open(path, "w", encoding="utf-8") as file:
             file.write(script)
-        run = self.ns.run(program, *options, path, check=False, cwd=self.tmp,
-                          env=dict(os.environ, HOME=self.tmp, NODE_TLS_REJECT_UNAUTHORIZED="0"))
-        self.assertEqual(run.returncode, 0, run.stderr)
+        self.run_when_hooked(program, program, path, cwd=self.tmp,
+                             env=dict(os.environ, HOME=self.tmp, NODE_TLS_REJECT_UNAUTHORIZED="0"))
 
     def node_server(self, node, port=4434):
         certificate, key = self.certificate()
@@ -135,16 +134,15 @@ async function get(url, version) {
     await new Promise((resolve, reject) => https.get(url, {agent: false, minVersion: version, maxVersion: version},
         (response) => response.resume().on('end', resolve)).on('error', reject));
 }
-(async () => {
-    await new Promise((resolve) => setTimeout(resolve, WAIT));
+process.stdin.resume().on('end', async () => {
     for (let i = 0; i < 10; i++)
         for (const version of ['TLSv1.2', 'TLSv1.3'])
             await get(`URL/PREFIX-${version}-${i}`, version);
-})();
+});
 """
 
-    def node_client(self, node, url, prefix, wait):
-        self.run_script(node, self.NODE_CLIENT.replace("URL", url).replace("PREFIX", prefix).replace("WAIT", str(wait)))
+    def node_client(self, node, url, prefix):
+        self.run_script(node, self.NODE_CLIENT.replace("URL", url).replace("PREFIX", prefix))
         return [f"/{prefix}-{version}-{i}" for i in range(10) for version in ("TLSv1.2", "TLSv1.3")]
 
     def test_node_server_and_client(self):
@@ -152,20 +150,20 @@ async function get(url, version) {
         node = self.node()
         self.node_server(node)
         tshark = self.capture("ecapture-tls")
-        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4434", "both", 0))
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4434", "both"))
 
     def test_node_client_that_starts_later(self):
         """Against gnutls-serv, which ecapture-tls leaves alone."""
         node = self.node()
         self.start_gnutls_serv()
         tshark = self.capture("ecapture-tls")
-        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "late", 3000))
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "late"))
 
     def test_node_by_libssl_option(self):
         node = self.node()
         self.start_gnutls_serv()
         tshark = self.capture("ecapture-gotls", "--libssl", node)
-        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "named", 0))
+        self.finish(tshark, self.node_client(node, "https://127.0.0.1:4433", "named"))
 
     def test_node_is_listed(self):
         node = self.node()
@@ -196,6 +194,7 @@ Bun.serve({{port: 4435, hostname: '127.0.0.1', tls: {{cert: Bun.file('{certifica
 """, 4435)
         tshark = self.capture("ecapture-tls")
         self.run_script(bun, """
+await Bun.stdin.text();
 for (let i = 0; i < 20; i++)
     await (await fetch(`https://127.0.0.1:4435/bun-${i}`,
         {tls: {rejectUnauthorized: false}, keepalive: false})).text();
@@ -207,7 +206,7 @@ for (let i = 0; i < 20; i++)
         self.start_gnutls_serv()
         tshark = self.capture("ecapture-tls")
         self.run_script(bun, """
-await Bun.sleep(4000);
+await Bun.stdin.text();
 for (let i = 0; i < 10; i++)
     await (await fetch(`https://127.0.0.1:4433/bun-${i}`,
         {tls: {rejectUnauthorized: false}, keepalive: false})).text();
@@ -291,7 +290,7 @@ for (let i = 0; i < 10; i++)
         self.start_nginx(extra="listen 8443 ssl http2;")
         tshark = self.capture("ecapture-tls")
         self.chromium("about:blank")
-        self.wait_for_boringssl("cache", "home/.cache")
+        self.wait_until_hooked("/chromium", "ecapture.log", "live.log")
         for number in range(3):
             self.chromium(f"https://127.0.0.1:4433/h1-{number}")
             self.assertIn("decrypted", self.chromium(f"https://127.0.0.1:8443/h2-{number}"))

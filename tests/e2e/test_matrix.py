@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rows of the support table (tests/matrix) that no other test covers: each library alone at its end of the connection, the
-other end by GnuTLS or OpenSSL, whichever the module leaves alone. The secrets are tried out by --verify, and tshark must
-decrypt both Finished messages of every handshake in one pass.
+other end by GnuTLS or OpenSSL, whichever the module leaves alone. The secrets are tried out by --verify, and tshark, live,
+must decrypt both Finished messages of every handshake.
 
 Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix).
 Libraries that Debian doesn't have are taken, with the tool that comes with each, from their build trees: shared, stripped, in
 the directory that ECAPTURE_LIBRARIES names (aws-lc, boringssl, libressl-3, libressl-4, openssl-1.0.2)."""
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import unittest
 
 import debian
 import lab
+import live
 
 NODES = (12, 14, 16, 18, 22, 24, 26)
 
@@ -28,13 +30,13 @@ def built(name, *files):
     return [os.path.join(tree, file) for file in files]
 
 
-class Matrix(lab.Lab):
-    port, n_captures = 4433, 0
+class Matrix(live.LiveLab):
+    port = 4433
 
-    def start_server(self, *command, port=None, **kwargs):
+    def start_server(self, *command, **kwargs):
         with open(self.path("server.log"), "w", encoding="utf-8") as log:
             self.ns.start(*command, stdin=subprocess.PIPE, stdout=log, stderr=log, **kwargs)
-        lab.wait_until(lambda: self.ns.answers(port or self.port), lab.READY_SECONDS, f"{command[0]}: {self.read('server.log')}")
+        lab.wait_until(lambda: self.ns.answers(self.port), lab.READY_SECONDS, f"{command[0]}: {self.read('server.log')}")
 
     def start_gnutls_serv(self, *prefix):
         lab.need("gnutls-serv")
@@ -59,17 +61,21 @@ class Matrix(lab.Lab):
                         input="GET / HTTP/1.0\r\n\r\n", **kwargs)
 
     def capture(self, module, *arguments):
-        self.n_captures += 1
-        self.saved = self.path(f"saved-{self.n_captures}.pcapng")
-        self.ecapture = self.start_ecapture("--verify", "-w", self.saved, *arguments, module=module)
+        self.tshark = super().capture(f"ecapture-{module}", *arguments, fields=("tls.handshake.type",),
+                                      display="tls.handshake.type == 20")
 
     def finish(self, count):
-        self.wait_for_traffic(self.saved)
+        """So many handshakes; tshark shows the Finished messages of both ends only if it has decrypted them."""
+        self.wait_for_traffic(self.path("saved.pcapng"))
+        with contextlib.suppress(AssertionError):
+            lab.wait_until(lambda: self.count_finished() >= 2 * count, lab.READY_SECONDS, "")
+        self.assertEqual(self.count_finished(), 2 * count, f"Finished messages, decrypted live: {self.tshark.messages()}")
+        self.assertEqual(self.tshark.stop()[0], 0, self.tshark.messages())
         self.assertEqual(lab.stop(self.ecapture)[0], 0, self.read("ecapture.log"))
         self.assertIn(f"{count} with secrets, {count} verified; 0 without\n", self.read("ecapture.log"))
-        types = [kind for row in self.decrypt(self.saved, "tls.handshake.type == 20", "tls.handshake.type")
-                 for kind in row[0].split(",")]
-        self.assertEqual(types.count("20"), 2 * count, "Finished messages, decrypted, of both ends")
+
+    def count_finished(self):
+        return live.values(self.tshark.table(), "tls.handshake.type").count("20")
 
     # --- Debian's libraries ----------------------------------------------------------------------
 
@@ -114,19 +120,22 @@ class Matrix(lab.Lab):
     # --- libraries that Debian doesn't have ------------------------------------------------------
 
     def check_bssl(self, name, called, bssl, libssl):
-        """The client of BoringSSL and AWS-LC, whose libssl is shared and stripped here."""
+        """Server and client of BoringSSL and AWS-LC, whose libssl is shared and stripped here."""
         tool, library = built(name, bssl, libssl)
         libraries = f"{os.path.dirname(library)}:{os.path.dirname(library)}/../crypto:{os.path.dirname(tool)}"
         environment = dict(os.environ, LD_LIBRARY_PATH=libraries)
-        self.start_server(tool, "server", "-accept", "4435", "-loop", port=4435, env=environment)
+        self.port = 4434
+        self.start_server(tool, "server", "-accept", str(self.port), "-loop", env=environment)
         listed = [line for line in self.ns.run(lab.BINARY, "list").stdout.splitlines() if os.path.realpath(library) in line]
         self.assertRegex("".join(listed), rf"/libssl\.so  {called}, by ")
+        self.capture("tls", "--libssl", library)
+        self.gnutls_cli()
+        self.port = 4433
         self.start_gnutls_serv()
-        self.capture("tls", "--libssl", library)  # it connects within milliseconds of its start
         for version in ("tls1.2", "tls1.3"):
             self.ns.run(tool, "client", "-connect", f"127.0.0.1:{self.port}", "-min-version", version, "-max-version", version,
                         stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False, env=environment)
-        self.finish(2)
+        self.finish(4)
 
     def test_aws_lc_shared(self):
         self.check_bssl("aws-lc", r"AWS-LC \d+\.\d+\.\d+", "tool/bssl", "ssl/libssl.so")
@@ -188,9 +197,9 @@ class Matrix(lab.Lab):
         script = """
             const options = {host: '127.0.0.1', port: 4433, agent: false, rejectUnauthorized: false};
             const get = (next) => require('https').get(options, (response) => response.resume().on('end', next));
-            setTimeout(() => get(() => get(() => {})), 3000);
+            process.stdin.resume().on('end', () => get(() => get(() => {})));
         """
-        self.ns.run(node, self.script("client.js", script), cwd=self.tmp, env=dict(os.environ, HOME=self.tmp))
+        self.run_when_hooked(node, node, self.script("client.js", script), cwd=self.tmp, env=dict(os.environ, HOME=self.tmp))
         self.finish(2)
 
     # --- Node ------------------------------------------------------------------------------------
@@ -205,7 +214,7 @@ class Matrix(lab.Lab):
         const get = (version) => new Promise((resolve, reject) => https.get('https://127.0.0.1:4433/', {agent: false,
             minVersion: version, maxVersion: version}, (response) => response.resume().on('end', resolve))
             .on('error', reject));
-        setTimeout(() => get('TLSv1.2').then(() => get('TLSv1.3')), 3000);
+        process.stdin.resume().on('end', () => get('TLSv1.2').then(() => get('TLSv1.3')));
     """
 
     def script(self, name, text):
@@ -222,15 +231,17 @@ class Matrix(lab.Lab):
         self.start_server(node, self.script("server.js", self.SERVER), cwd=self.tmp, env=environment)
         self.capture("tls")
         self.gnutls_cli()
-        self.ns.run(node, self.script("client.js", self.CLIENT), cwd=self.tmp, env=environment)
+        self.run_when_hooked(node, node, self.script("client.js", self.CLIENT), cwd=self.tmp, env=environment)
         self.finish(4)
 
     # --- language runtimes -----------------------------------------------------------------------
 
     def check_runtime(self, *command):
-        """A client that does one handshake."""
+        """A client that does one handshake, over a library that the capture knows."""
         lab.need(command[0])
         self.start_gnutls_serv()
+        self.port = 4434
+        self.start_s_server()
         self.capture("tls")
         self.ns.run(*command, env=dict(os.environ, HOME=self.tmp))
         self.finish(1)
