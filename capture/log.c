@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "log.h"
 
+#include "printable.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -63,23 +65,19 @@ bool ec_log_shows(enum ec_log_level level)
 
 void ec_log(enum ec_log_level level, const char *format, ...)
 {
-    char line[1024];
+    g_autofree char *text = NULL, *clean = NULL, *line = NULL;
     va_list args;
-    size_t used;
 
     if (!ec_log_shows(level))
         return;
-    used = (size_t)g_snprintf(line, sizeof(line), "ecapture: %s%s", level == EC_LOG_ERROR ? "" : level_names[level],
-                              level == EC_LOG_ERROR ? "" : ": ");
     va_start(args, format);
-    g_vsnprintf(line + used, sizeof(line) - used - 1, format, args);
+    text = g_strdup_vprintf(format, args);
     va_end(args);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    used = strlen(line);
-    line[used] = '\n';
+    /* Names of files and processes are anybody's. */
+    clean = ec_printable_copy(text);
+    line = g_strdup_printf("ecapture: %s%s%s\n", level == EC_LOG_ERROR ? "" : level_names[level],
+                           level == EC_LOG_ERROR ? "" : ": ", clean);
     /* A log that can't be written must not stop the capture. */
-    if (write(logger.fd, line, used + 1) < 0)
+    if (write(logger.fd, line, strlen(line)) < 0)
         return;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "miss.h"
 
+#include "printable.h"
+
 #include <stdbool.h>
 
 enum { REASONS_MAX = 16, NAMES_MAX = 8 };
@@ -74,12 +76,13 @@ static struct row *row_get(ec_misses *misses, const char *reason)
 void ec_misses_add(ec_misses *misses, const char *reason, const char *comm)
 {
     struct row *row = row_get(misses, reason);
+    g_autofree char *name = ec_printable_copy(comm);
 
     row->count++;
-    if (!*comm || g_ptr_array_find_with_equal_func(row->names, comm, g_str_equal, NULL))
+    if (!*name || g_ptr_array_find_with_equal_func(row->names, name, g_str_equal, NULL))
         return;
     if (row->names->len < NAMES_MAX)
-        g_ptr_array_add(row->names, g_strdup(comm));
+        g_ptr_array_add(row->names, g_steal_pointer(&name));
     else
         row->more_names = true;
 }

@@ -44,3 +44,15 @@ gunichar ec_char_decode(const char *data, size_t len, size_t *ret_len)
     *ret_len = (size_t)(g_utf8_next_char(data) - data);
     return c;
 }
+
+char *ec_printable_copy(const char *text)
+{
+    GString *copy = g_string_new(NULL);
+
+    for (size_t len = strlen(text), used; len; text += used, len -= used) {
+        const gunichar c = ec_char_decode(text, len, &used);
+
+        g_string_append_unichar(copy, c != (gunichar)-1 && ec_char_is_printable(c) ? c : '?');
+    }
+    return g_string_free(copy, FALSE);
+}

@@ -14,3 +14,6 @@ size_t ec_char_count_ascii(const char *data, size_t len);
 /* The character that `data` begins with and its length in bytes; (gunichar)-1 and 1 if that is no valid UTF-8.
  * `len` > 0. */
 gunichar ec_char_decode(const char *data, size_t len, size_t *ret_len);
+/* `text` on one line, with a '?' in place of each character that isn't printable, and of each byte that is no valid
+ * UTF-8. Never NULL; the caller frees it. */
+char *ec_printable_copy(const char *text);

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "module.h"
 #include "option.h"
+#include "printable.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -35,7 +36,9 @@ static const struct query {
 
 static int fail(const GError *error)
 {
-    fprintf(stderr, "ecapture: %s\n", error->message);
+    g_autofree char *message = ec_printable_copy(error->message);
+
+    fprintf(stderr, "ecapture: %s\n", message);
     if (ec_log_has_file())
         ec_log_error("%s", error->message);
     return g_error_matches(error, EC_OPTION_ERROR, EC_OPTION_ERROR_USAGE) ? STATUS_USAGE : STATUS_FAILURE;

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "module.h"
 #include "option.h"
+#include "printable.h"
 #include "run.h"
 #include "session.h"
 
@@ -101,7 +102,9 @@ static void parse_request(struct request *request, int n_args, char *const *args
 
 static int fail(const GError *error)
 {
-    fprintf(stderr, "ecapture: %s\n", error->message);
+    g_autofree char *message = ec_printable_copy(error->message);
+
+    fprintf(stderr, "ecapture: %s\n", message);
     return 1;
 }
 

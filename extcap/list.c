@@ -3,6 +3,7 @@
 
 #include "descriptor.h"
 #include "json.h"
+#include "printable.h"
 #include "target.h"
 
 #include <pwd.h>
@@ -111,20 +112,13 @@ static void print_json(const struct answers *answers, GPtrArray *processes, unsi
     puts(text->str);
 }
 
-/* For a terminal: a path may hold what would move its cursor. */
-static void print_clean(const char *text)
-{
-    for (; *text; text++)
-        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-}
-
 static void print_library(const struct answers *answers, const struct ec_process *process,
                           const struct ec_library *library)
 {
     g_autofree char *name = get_name(process);
     const char *user = get_user(answers, process->uid), *no_plaintext = get_remark(answers, library);
     const char *reason = library->reason ? library->reason : "unknown reason";
-    g_autofree char *line = NULL;
+    g_autofree char *line = NULL, *clean = NULL;
 
     if (library->hookable)
         line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s%s, by %s%s%s", process->pid, name, user, library->path,
@@ -135,8 +129,8 @@ static void print_library(const struct answers *answers, const struct ec_process
         /* "not supported: …" says it by itself. */
         line = g_strdup_printf("%7u  %-15s  %-12s  %s  %s%s", process->pid, name, user, library->path,
                                g_str_has_prefix(reason, "not supported: ") ? "" : "can't be hooked: ", reason);
-    print_clean(line);
-    putchar('\n');
+    clean = ec_printable_copy(line);
+    puts(clean);
 }
 
 static void print_table(const struct answers *answers, GPtrArray *processes)

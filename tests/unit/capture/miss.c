@@ -28,6 +28,16 @@ static void format_counts_by_reason_with_names_once(void **state)
     assert_text(misses, "no library × 3 (java, workerd); not known × 1");
 }
 
+static void add_hostile_name_is_made_printable(void **state)
+{
+    g_autoptr(ec_misses) misses = ec_misses_new();
+    (void)state;
+
+    ec_misses_add(misses, "no library", "\033]0;x\007");
+    ec_misses_add(misses, "no library", "\033]0;x\007");
+    assert_text(misses, "no library × 2 (?]0;x?)");
+}
+
 static void move_counts_for_the_other_reason(void **state)
 {
     g_autoptr(ec_misses) misses = ec_misses_new();
@@ -65,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(format_counts_by_reason_with_names_once),
+        cmocka_unit_test(add_hostile_name_is_made_printable),
         cmocka_unit_test(move_counts_for_the_other_reason),
         cmocka_unit_test(add_many_reasons_and_names_stays_bounded),
     };

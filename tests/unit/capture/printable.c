@@ -67,12 +67,39 @@ static void decode_valid_and_invalid_bytes_are_told_apart(void **state)
     }
 }
 
+static void copy_hostile_text_is_one_printable_line(void **state)
+{
+    static const struct {
+        const char *text, *copy;
+    } cases[] = {
+        {"", ""},
+        {"/usr/lib/libé.so", "/usr/lib/libé.so"},
+        {"a\033]0;title\007b\nc\td", "a?]0;title?b?c?d"},
+        {"\xc2\x9b"
+         "31m\x9b"
+         "31m",
+         "?31m?31m"}, /* C1 as UTF-8 and as a byte */
+        {"\xe2\x80\xae"
+         "exe.cod\xe2\x80\xac",
+         "?exe.cod?"},
+        {"cut \xe2\x80", "cut ??"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *copy = ec_printable_copy(cases[i].text);
+
+        assert_string_equal(copy, cases[i].copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_printable_only_what_moves_nothing),
         cmocka_unit_test(count_ascii_every_byte_at_every_place_stops_or_not),
         cmocka_unit_test(decode_valid_and_invalid_bytes_are_told_apart),
+        cmocka_unit_test(copy_hostile_text_is_one_printable_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
