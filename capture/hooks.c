@@ -8,8 +8,11 @@
 #include "mappings.h"
 #include "plaintext-point.h"
 #include "session.h"
+#include "shell-program.h"
 #include "target.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 /* Processes remembered of either kind. */
@@ -360,9 +363,36 @@ static void add_remedy(GError *error)
     error->message = g_strdup_printf("%s; name another file, or none: what runs is found by itself", cause);
 }
 
+/* At an address that the user knows, in a file that may be in the list as one that can't be hooked. */
+static bool add_readline(ec_hooks *hooks, const char *path, uint64_t address, GError **error)
+{
+    g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    g_autoptr(GError) reason = NULL;
+    struct ec_probe_plan plan;
+
+    if (fd >= 0 && ec_readline_find_probes(fd, address, &plan, &reason) &&
+        ec_kernel_attach_probes(hooks->kernel, fd, plan.probes, plan.n_probes, &reason)) {
+        hooks->count++;
+        return true;
+    }
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s can't be hooked: %s", path,
+                reason ? reason->message : g_strerror(errno));
+    return false;
+}
+
+static bool add_named(ec_hooks *hooks, const char *name, enum ec_module_id module, GError **error)
+{
+    g_autofree char *path = NULL;
+    uint64_t address;
+
+    if (module == EC_MODULE_BASH && ec_shell_path_split(name, &path, &address))
+        return add_readline(hooks, path, address, error);
+    return add_path(hooks, name, module, error);
+}
+
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
 {
-    if (!add_path(hooks, path, module, error)) {
+    if (!add_named(hooks, path, module, error)) {
         if (error && g_error_matches(*error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY))
             add_remedy(*error);
         return false;

@@ -20,7 +20,8 @@ void ec_hooks_free(ec_hooks *hooks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
 
 /* A library or program that the user names, of whatever module: EC_SESSION_ERROR_LIBRARY if it can't be hooked. With
- * one of NSS come those beside it: a failure of theirs is logged. */
+ * one of NSS come those beside it: a failure of theirs is logged. Of bash it can be an address in a file
+ * (ec_shell_path_split()). */
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error);
 /* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
 const int *ec_hooks_get_fds(const ec_hooks *hooks);

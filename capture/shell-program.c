@@ -78,8 +78,11 @@ static bool symbol_need(const ec_elf_image *image, const char *name, struct ec_e
 {
     if (symbol_find(image, name, ret_symbol))
         return true;
-    g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
-                "it has no symbol %s: use a build that is not static, or one that is not stripped", name);
+    g_set_error(
+        error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+        "it has no symbol %s: use a build that is not static, or one that is not stripped; of bash, --readlineso "
+        "PATH@ADDRESS shows the lines",
+        name);
     return false;
 }
 
@@ -287,5 +290,38 @@ bool ec_zsh_find_probes(int fd, struct ec_probe_plan *ret_plan, GError **error)
     if (!zsh_find(image, &plan, error))
         return false;
     *ret_plan = plan;
+    return true;
+}
+
+bool ec_readline_find_probes(int fd, uint64_t address, struct ec_probe_plan *ret_plan, GError **error)
+{
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
+    const struct ec_elf_segment *segment = image != NULL ? ec_elf_image_find_segment(image, address) : NULL;
+
+    if (image == NULL)
+        return false;
+    if (segment == NULL || !segment->executable) {
+        g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN,
+                    "it has no code at 0x%" G_GINT64_MODIFIER "x: give readline()'s address as nm shows it", address);
+        return false;
+    }
+    /* Where its code ends isn't known, so its return is probed where it begins. */
+    *ret_plan = (struct ec_probe_plan){.n_probes = 1,
+                                       .probes = {{.uprobe = EC_UPROBE_READLINE_LINE,
+                                                   .at_return = true,
+                                                   .offset = segment->offset + (address - segment->address)}}};
+    return true;
+}
+
+bool ec_shell_path_split(const char *text, char **ret_path, uint64_t *ret_address)
+{
+    const char *at = strrchr(text, '@');
+    guint64 address;
+
+    if (at == NULL || !g_str_has_prefix(at, "@0x") || g_file_test(text, G_FILE_TEST_EXISTS) ||
+        !g_ascii_string_to_unsigned(at + 3, 16, 1, G_MAXUINT64, &address, NULL))
+        return false;
+    *ret_path = g_strndup(text, (gsize)(at - text));
+    *ret_address = address;
     return true;
 }

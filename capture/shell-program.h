@@ -16,3 +16,9 @@ bool ec_zsh_matches(int fd);
 /* EC_HOOK_ERROR_*; *ret_plan is untouched then. What is no bash, but defines readline(), is hooked there alone. */
 bool ec_bash_find_probes(int fd, struct ec_probe_plan *ret_plan, GError **error);
 bool ec_zsh_find_probes(int fd, struct ec_probe_plan *ret_plan, GError **error);
+/* Likewise where the user tells at which address, as nm shows it, the file has readline(): what has no names otherwise.
+ * Its lines alone. */
+bool ec_readline_find_probes(int fd, uint64_t address, struct ec_probe_plan *ret_plan, GError **error);
+/* "/bin/x@0x4f3c0": the file and an address in it; false, and nothing else, if that is the file's whole name or has no
+ * address. The caller frees *ret_path. */
+bool ec_shell_path_split(const char *text, char **ret_path, uint64_t *ret_address);

@@ -139,10 +139,12 @@ const struct ec_option ec_option_table[] = {
          .type = EC_OPTION_TYPE_FILE,
          .fronts = BOTH,
          .group = EC_GROUP_TARGET,
-         .value_name = "PATH",
+         .value_name = "PATH[@ADDRESS]",
          .display = "libreadline",
          .tooltip = "Show the lines of all programs that call readline() of this libreadline, without an exit status; "
-                    "a program with readline() inside can be named as well",
+                    "a program with readline() inside can be named as well, with its address behind it if its names "
+                    "are stripped: "
+                    "PATH@0x4f3c0",
          .expect = "the path of a libreadline",
          .placeholder = "none",
          .repeats = true,

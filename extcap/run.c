@@ -6,6 +6,7 @@
 #include "pcap-sink.h"
 #include "pcapng-sink.h"
 #include "progress.h"
+#include "shell-program.h"
 
 #include <net/if.h>
 #include <signal.h>
@@ -48,8 +49,12 @@ static bool check_paths(const struct ec_options *options, GError **error)
 {
     for (size_t module = 0; module < EC_MODULE_MAX; module++) {
         for (guint i = 0; i < options->paths[module]->len; i++) {
-            const char *path = g_ptr_array_index(options->paths[module], i);
+            const char *name = g_ptr_array_index(options->paths[module], i);
+            g_autofree char *path = NULL;
+            uint64_t address;
 
+            if (module != EC_MODULE_BASH || !ec_shell_path_split(name, &path, &address))
+                path = g_strdup(name);
             if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
                 g_set_error(error, EC_OPTION_ERROR, EC_OPTION_ERROR_VALUE,
                             "there is no file '%s': give the path of a library or program", path);

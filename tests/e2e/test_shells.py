@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Commands typed into bash and zsh, each in a terminal of its own, as tshark reads them in one live pass; with
 tests/run --matrix also the shells of other Debian releases, and bash as its own makefile builds it."""
+import base64
 import contextlib
+import ctypes
+import ctypes.util
 import fcntl
 import json
 import os
@@ -11,6 +14,7 @@ import subprocess
 import termios
 import threading
 import time
+import unittest
 
 import debian
 import lab
@@ -85,6 +89,12 @@ class Shell:
         self.type(lines[-1])
 
 
+def find_address(path, function, *options):
+    """Of a function that the file's symbols name, in hexadecimal digits."""
+    run = subprocess.run(["nm", *options, "--defined-only", path], capture_output=True, text=True, check=True)
+    return [line.split()[0] for line in run.stdout.splitlines() if line.endswith(f" T {function}")][0]
+
+
 def find(name):
     lab.need(name)
     return COMMANDS[name]
@@ -130,6 +140,33 @@ class Terminals(lab.Lab):
             lab.wait_until(lambda: len(mine()) >= len(expected), SECONDS, "")
         self.assertEqual([(command["text"], command["status"]) for command in mine()], expected)
         return mine()
+
+    def start_text(self, name, *arguments):
+        """`ecapture bash` to a file of this name."""
+        with open(self.path(name), "wb") as out, open(self.path(f"{name}.log"), "wb") as log:
+            return self.ns.start(lab.BINARY, "bash", *arguments, stdout=out, stderr=log)
+
+    def events(self):
+        return [json.loads(line) for line in self.read("out.json").split("\n")[:-1]]
+
+    def commands_of(self, pid):
+        return [(event["command"], event.get("status")) for event in self.events() if event["pid"] == pid]
+
+    def check_lines(self, name, argv):
+        """`ecapture bash --readlineso NAME` shows each line that the program reads, without a status."""
+        capture = self.start_text("out.json", "--json", "--readlineso", name)
+        shell = Shell(self, *argv)
+
+        def captured():
+            self.assertIsNone(capture.poll(), self.read("out.json.log"))
+            shell.type(": is anybody there")
+            return self.commands_of(shell.pid)
+        lab.wait_until(captured, lab.READY_SECONDS, "the first line")
+        for line in ("echo one", "echo two"):
+            shell.type(line)
+        lab.wait_until(lambda: self.commands_of(shell.pid)[-1] == ("echo two", None), SECONDS, "the last line")
+        self.assertEqual(lab.stop(capture)[0], 0)
+        self.assertEqual(self.commands_of(shell.pid)[-2:], [("echo one", None), ("echo two", None)])
 
     def check_commands(self, module, argv, commands):
         """What both shells do alike."""
@@ -273,6 +310,96 @@ class Shells(Terminals):
         self.assertEqual((commands[shell.pid]["text"], commands[shell.pid]["status"]), ("sleep 60", None))
         self.assertEqual((commands[other.pid]["text"], commands[other.pid]["status"]), ("sleep 61", None))
 
+    def pid_in(self, shell):
+        """Of the shell that `shell` has started, which writes its prompt there."""
+        with open(f"/proc/{shell.pid}/task/{shell.pid}/children", encoding="ascii") as file:
+            return int(file.read())
+
+    def test_shells_in_shells(self):
+        """Each one's commands are its own, also those of another user; what isn't typed is nobody's; a job's status is that
+        of the command which waits for it."""
+        lab.need("su")
+        capture = self.start_text("out.json", "--json")
+        shell = Shell(self, *find("bash"))
+        self.wait_until_captured(find("bash"), self.events)
+        with open(self.path("script"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/bash\necho from a script\nexit 6\n")
+        os.chmod(self.path("script"), 0o755)
+        typed = ["(sleep 0.1; exit 3) &", "wait $!", "bash -c 'echo not typed; exit 4'", self.path("script"),
+                 "echo 'echo from standard input' | bash", "bash --norc --noprofile"]
+        for line in typed:
+            shell.type(line)
+        inner = self.pid_in(shell)
+        shell.type("cd /")
+        shell.type("su -s /bin/bash nobody -- --norc --noprofile")
+        shell.type("exec bash --norc --noprofile")
+        shell.type("id -u")
+        shell.type("exit 5")
+        shell.type("exit 7")
+        lab.wait_until(lambda: self.commands_of(shell.pid)[len(typed) - 1:], SECONDS, "the last command")
+        self.assertEqual(lab.stop(capture)[0], 0)
+        self.assertEqual(self.commands_of(shell.pid), list(zip(typed, (0, 3, 4, 6, 0, 7))))
+        self.assertEqual(self.commands_of(inner), [("cd /", 0), ("su -s /bin/bash nobody -- --norc --noprofile", 5),
+                                                   ("exit 7", 7)])
+        others = [event for event in self.events() if event["user"] == "nobody" and event["tty"] == shell.tty]
+        self.assertEqual([(event["command"], event.get("status"), event["cwd"]) for event in others],
+                         [("exec bash --norc --noprofile", None, "/"), ("id -u", 0, "/"), ("exit 5", 5, "/")])
+        self.assertEqual(len({event["pid"] for event in others}), 1)
+        self.assertNotIn("from a script", self.read("out.json"))
+        self.assertNotIn("\"echo not typed", self.read("out.json"))
+
+    def test_hostile_names_and_lines(self):
+        """A shell, a directory and lines that would change a terminal's state, in text, JSON, and the list: nothing of it
+        comes through, and what was typed can be told."""
+        name = "b\033]0;x\007\u202e\u009b1m"
+        shutil.copy("/bin/bash", self.path(name))
+        os.mkdir(self.path("d" + name[1:]))
+        captures = [self.start_text("out.json", "--json"), self.start_text("out.txt"),
+                    self.start_text("hex.txt", "--hex", "--color", "always", "-t", "40")]
+        shell = Shell(self, self.path(name), "--norc", "--noprofile", "-i")
+
+        def captured():
+            shell.type(": is anybody there")
+            return ": is anybody there" in self.read("out.json") and ": is anybody there" in self.read("out.txt") and \
+                "00000000  3a 20 69 73 20 61 " in self.read("hex.txt")
+        lab.wait_until(captured, lab.READY_SECONDS, "the first command")
+        shell.type("cd d*")
+        shell.type("echo '\x16\x1b]0;title\x16\x07 \u202e \u009b1m'")
+        shell.write(b"\x1b[200~: " + b"x" * 70000 + b"\x1b[201~")
+        shell.type("")
+        shell.write(b"echo '\xff'")
+        shell.type("")
+        lab.wait_until(lambda: "command_base64" in self.read("out.json") and "\\xff" in self.read("out.txt"), SECONDS, "the last line")
+        listed = [self.ns.run(lab.BINARY, "list", *arguments).stdout for arguments in ((), ("--json",))]
+        for capture in captures:
+            self.assertEqual(lab.stop(capture)[0], 0)
+        for text in (*listed, self.read("out.json"), self.read("out.txt")):
+            self.assertNotRegex(text, r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+        self.assertIn(f"{shell.pid}  b?]0;x???1m", listed[0])
+        self.assertIn(name, [process["name"] for process in json.loads(listed[1])["processes"]])
+        events = [event for event in self.events() if event["pid"] == shell.pid][-3:]
+        self.assertEqual([(event["comm"], event["cwd"]) for event in events], [(name, self.path("d" + name[1:]))] * 3)
+        self.assertEqual(events[0]["command"], "echo '\033]0;title\007 \u202e \u009b1m'")
+        self.assertEqual((len(events[1]["command"]), events[1]["command_truncated"]), (65535, True))
+        self.assertEqual(base64.b64decode(events[2]["command_base64"]), b"echo '\xff'")
+        self.assertIn("echo '\\x1b]0;title\\x07 \\u{202e} \\u{9b}1m'\n", self.read("out.txt"))
+        self.assertIn("--- incomplete: the command was longer\n", self.read("out.txt"))
+        self.assertRegex(self.read("hex.txt"), r"(?m)^\033\[1;35m=== .* status=0\033\[0m\n00000000  65 63 68 6f 20 27 1b 5d ")
+        self.assertIn("\033[33m--- cut: 40 of 65535 bytes shown\033[0m\n", self.read("hex.txt"))
+
+    def test_readline_of_other_programs(self):
+        """By option: each line that a program gets from libreadline, by its name or by its address."""
+        library = ctypes.util.find_library("readline")
+        if not library:
+            raise unittest.SkipTest("libreadline is not installed")
+        lab.need("nm")
+        ctypes.CDLL(library)
+        path = [line.split()[-1] for line in lab.maps_of("self").splitlines() if "/libreadline.so" in line][0]
+        program = ("import ctypes; readline = ctypes.CDLL(%r).readline; readline.restype = ctypes.c_char_p\n"
+                   "while readline(b'\\x0eready\\x0f'): pass" % library)
+        for name in (path, f"{path}@0x{find_address(path, 'readline', '-D')}"):
+            self.check_lines(name, [lab.PYTHON, "-c", program])
+
     def test_list(self):
         shell = Shell(self, *find("bash"))
         run = self.ns.run(lab.BINARY, "list", "--json")
@@ -302,6 +429,17 @@ class Versions(Terminals):
         bash, = debian.built_from(debian.get_source(suite, "bash"), f"bash-{suite}",
                                        "$1/configure --without-bash-malloc --disable-nls && make -j2 bash", "bash")
         self.check_module("bash", [bash, *COMMANDS["bash"][1:]])
+
+
+    def test_bash_static_stripped(self):
+        """Nothing tells where its line editor is, but the address that its user knows."""
+        lab.need("nm")
+        bash, named = debian.built_from(debian.get_source("trixie", "bash"), "bash-static-trixie",
+                                        "$1/configure --without-bash-malloc --disable-nls --enable-static-link && "
+                                        "make -j2 bash && cp bash named && strip --strip-all bash", "bash", "named")
+        run = self.ns.run(lab.BINARY, "bash", "--bash", bash, check=False)
+        self.assertRegex(run.stderr, "/bash can't be hooked: it has no symbol read_command: .*--readlineso PATH@ADDRESS")
+        self.check_lines(f"{bash}@0x{find_address(named, 'readline')}", [bash, *COMMANDS["bash"][1:]])
 
 
 for one in ("bullseye", "trixie", "forky"):

@@ -25,9 +25,9 @@ class Server(lab.Lab):
 
         lab.wait_until(asked, lab.READY_SECONDS, what)
 
-    def start_capture(self, path):
+    def start_capture(self, path, module=None):
         """`ecapture MODULE -w PATH`; returns when its file is there."""
-        process = self.ns.start(lab.BINARY, self.module, "-w", path, stderr=subprocess.PIPE, text=True)
+        process = self.ns.start(lab.BINARY, module or self.module, "-w", path, stderr=subprocess.PIPE, text=True)
 
         def opened():
             self.assertIsNone(process.poll(), "ecapture has ended")
@@ -59,9 +59,9 @@ class Server(lab.Lab):
             self.assertEqual(client.wait(lab.PATIENCE), 0)
 
     def capture_server_that_starts_later(self):
-        """The comment of its first statement."""
+        """The comment of its first statement, in a capture of every module."""
         path = self.path("x.pcapng")
-        capture = self.start_capture(path)
+        capture = self.start_capture(path, "all")
         self.start_server()
         self.wait_for_statement(lambda: lab.file_holds(path, b"ecapture-probe"))
         self.assertEqual(lab.stop(capture)[0], 0)

@@ -270,7 +270,7 @@ class TestText(lab.Lab):
             file.write(evil)
         with open(self.path("binary"), "wb") as file:
             file.write(bytes(range(256)))
-        self.start_nginx(extra=f"location {self.token} {{ alias {self.tmp}; }}")
+        self.start_nginx(extra=f"location {self.token} {{ alias {self.tmp}; add_header X-Evil \"a\033[2J\u009bb \u202ec\"; }}")
         url = f"https://127.0.0.1{self.token}"
         run = subprocess.run(self.ns.command([lab.BINARY, "tls", "-t", "200", "--", "sh", "-c",
                                               f"curl -sk --http1.1 {url}/page {url}/binary >/dev/null; echo done"]),
@@ -284,6 +284,7 @@ class TestText(lab.Lab):
                          [("curl", "sent", "request", ""), ("curl", "received", "response", f"{self.token}/page"),
                           ("curl", "sent", "request", ""), ("curl", "received", "response", f"{self.token}/binary")])
         self.assertIn("before \\x1b[2J\\x1b]0;title\\x07 \\u{9b}31m \\u{202e} reversed\n\\=== forged\nxxx", text)
+        self.assertIn("X-Evil: a\\x1b[2J\\u{9b}b \\u{202e}c\n", text)
         self.assertRegex(text, r"--- cut: 200 of \d+ bytes shown\n")
         self.assertIn("00000010  10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f  |................|\n", text)
         self.assertRegex(run.stderr.decode(), r"(?ms)^done\n.*^4 messages shown\n")

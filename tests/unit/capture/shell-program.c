@@ -153,6 +153,41 @@ static void bash_find_probes_tail_call_is_refused(void **state)
     assert_refused("tail-call", false, "where its readline returns");
 }
 
+static void readline_find_probes_address_gives_its_return(void **state)
+{
+    g_auto(ec_fd) fd = open_fixture("libreadline");
+    const uint64_t address = get_address(fd, "readline");
+    g_autoptr(GError) error = NULL;
+    struct ec_probe_plan plan = {.n_probes = 99};
+    (void)state;
+
+    assert_false(ec_readline_find_probes(fd, UINT64_C(1) << 40, &plan, &error));
+    assert_true(g_error_matches(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN));
+    assert_int_equal(plan.n_probes, 99);
+    assert_true(ec_readline_find_probes(fd, address, &plan, NULL));
+    assert_int_equal(plan.n_probes, 1);
+    assert_int_equal(plan.probes[0].uprobe, EC_UPROBE_READLINE_LINE);
+    assert_true(plan.probes[0].at_return);
+    assert_int_equal(plan.probes[0].offset, get_offset(fd, address));
+}
+
+static void path_split_takes_addresses_alone(void **state)
+{
+    static const char *const others[] = {"/bin/x",        "/bin/x@", "/bin/x@0x", "/bin/x@12",
+                                         "/opt/a@0x12/x", "x@0x12g", "x@0x-1"};
+    const char *program = "/proc/self/exe@0x4f3c0";
+    g_autofree char *path = NULL;
+    uint64_t address = 0;
+    (void)state;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        assert_false(ec_shell_path_split(others[i], &path, &address));
+    assert_null(path);
+    assert_true(ec_shell_path_split(program, &path, &address));
+    assert_string_equal(path, "/proc/self/exe");
+    assert_int_equal(address, 0x4f3c0);
+}
+
 static void matches_other_files_is_false(void **state)
 {
     g_auto(ec_fd) itself = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -173,6 +208,8 @@ int main(void)
         cmocka_unit_test(bash_find_probes_library_gives_lines_alone),
         cmocka_unit_test(bash_find_probes_without_names_says_why),
         cmocka_unit_test(bash_find_probes_tail_call_is_refused),
+        cmocka_unit_test(readline_find_probes_address_gives_its_return),
+        cmocka_unit_test(path_split_takes_addresses_alone),
         cmocka_unit_test(matches_other_files_is_false),
     };
 
