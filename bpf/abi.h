@@ -414,6 +414,7 @@ enum ec_plaintext_operation {
     EC_PLAINTEXT_ROLE,      /* tells whether it is a client or a server */
     EC_PLAINTEXT_FREE,      /* ends it */
     EC_PLAINTEXT_CLEAR,     /* likewise, if it has moved any: handshakes begin so too */
+    EC_PLAINTEXT_FLUSH,     /* sends what was written before: calls that write within it tell nothing new */
 };
 enum ec_plaintext_length {
     EC_PLAINTEXT_RETURNS_INT,   /* it returns the length, or something below 1 */

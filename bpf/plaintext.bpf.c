@@ -226,12 +226,13 @@ static __always_inline void send_all(struct ec_plaintext_event *head, const uint
 
 static __always_inline int direction_of(uint32_t operation)
 {
-    return operation == EC_PLAINTEXT_WRITE ? EC_DIRECTION_OUT : EC_DIRECTION_IN;
+    return operation == EC_PLAINTEXT_WRITE || operation == EC_PLAINTEXT_FLUSH ? EC_DIRECTION_OUT : EC_DIRECTION_IN;
 }
 
+/* Whether it uses the connection as its own calls within it do, which are passed over then. */
 static __always_inline bool moves_data(uint32_t operation)
 {
-    return operation <= EC_PLAINTEXT_PEEK;
+    return operation <= EC_PLAINTEXT_PEEK || operation == EC_PLAINTEXT_FLUSH;
 }
 
 static __always_inline void connection_end(const struct connection_key *key, bool freed)
@@ -332,6 +333,8 @@ static __always_inline uint64_t get_length(const struct call *call, uint64_t res
     uint32_t kind = EC_PLAINTEXT_COOKIE_LENGTH(call->cookie);
     uint64_t len = 0;
 
+    if (EC_PLAINTEXT_COOKIE_OPERATION(call->cookie) == EC_PLAINTEXT_FLUSH)
+        return 0;
     if (kind == EC_PLAINTEXT_RETURNS_LONG)
         return (long long)result > 0 ? result : 0;
     if (kind == EC_PLAINTEXT_IS_ARGUMENT_3)

@@ -32,6 +32,10 @@ struct function {
     {                                                                                                                  \
         name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_HANDSHAKE, 0, EC_PLAINTEXT_ROLE_##role), true                           \
     }
+#define FLUSHES(name)                                                                                                  \
+    {                                                                                                                  \
+        name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_FLUSH, 0, 0), true                                                      \
+    }
 #define TELLS(name, operation, role)                                                                                   \
     {                                                                                                                  \
         name, EC_PLAINTEXT_COOKIE(EC_PLAINTEXT_##operation, 0, EC_PLAINTEXT_ROLE_##role), false                        \
@@ -63,6 +67,7 @@ static const struct function gnutls_functions[] = {
     MOVES("gnutls_record_recv_seq", READ, RETURNS_LONG),
     MOVES("gnutls_record_recv_early_data", READ, RETURNS_LONG),
     MOVES("gnutls_record_send_early_data", WRITE, IS_ARGUMENT_3),
+    FLUSHES("gnutls_record_uncork"),
     SHAKES("gnutls_handshake", UNKNOWN),
     TELLS("gnutls_deinit", FREE, UNKNOWN),
 };
@@ -214,7 +219,7 @@ static bool family_find(const struct ec_elf_image *image, enum ec_elf_table tabl
         return true;
     g_autoptr(ec_code) code = ec_code_new(image);
     finder.code = code;
-    for (uint32_t operation = 0; code && operation <= EC_PLAINTEXT_CLEAR; operation++)
+    for (uint32_t operation = 0; code && operation <= EC_PLAINTEXT_FLUSH; operation++)
         operation_add(&finder, operation);
     return code != NULL;
 }

@@ -57,9 +57,10 @@ for uri in ("/before", "/after", "/end"):
 """
 
 
-# libssl itself, without Python's module above it: long calls, and bytes that are peeked at before they are read.
+# libssl itself, without Python's module above it, over a socket that doesn't block: a long call that has to be made again
+# and again, reads that fail, and bytes that are peeked at before they are read. Prints how often calls wanted to be repeated.
 BARE_CLIENT = """
-import ctypes, ctypes.util, socket, sys
+import ctypes, ctypes.util, select, socket, sys
 ssl = ctypes.CDLL(ctypes.util.find_library("ssl"))
 for name in ("SSL_CTX_new", "SSL_new", "TLS_client_method"):
     getattr(ssl, name).restype = ctypes.c_void_p
@@ -67,17 +68,56 @@ connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 handle = ctypes.c_void_p(ssl.SSL_new(ctypes.c_void_p(ssl.SSL_CTX_new(ctypes.c_void_p(ssl.TLS_client_method())))))
 ssl.SSL_set_fd(handle, connection.fileno())
 assert ssl.SSL_connect(handle) == 1
+connection.setblocking(False)
+repeated = dict.fromkeys(("SSL_write", "SSL_read", "SSL_peek"), 0)
+def call(name, data, length):
+    while True:
+        moved = getattr(ssl, name)(handle, data, length)
+        if moved > 0:
+            return moved
+        wants = ssl.SSL_get_error(handle, moved)
+        assert wants in (2, 3), (name, wants)  # SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE
+        repeated[name] += 1
+        ends = [connection]
+        select.select(*((ends, [], []) if wants == 2 else ([], ends, [])))
 body = open(sys.argv[2], "rb").read()
 request = b"PUT /bare HTTP/1.1\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body
-assert ssl.SSL_write(handle, request, len(request)) == len(request)
-buffer, answer = ctypes.create_string_buffer(4096), b""
+buffer, answer = ctypes.create_string_buffer(b"not to be shown" * 300), b""
+assert ssl.SSL_read(handle, buffer, 4096) == -1
+assert call("SSL_write", request, len(request)) == len(request)
 while not answer.endswith(sys.argv[3].encode()):
     for peeked in (5, 9, 7):
-        assert ssl.SSL_peek(handle, buffer, peeked) > 0
-    got = ssl.SSL_read(handle, buffer, 8)
-    assert got > 0
+        call("SSL_peek", buffer, peeked)
+    got = call("SSL_read", buffer, 8)
     answer += buffer.raw[:got]
+print(repeated["SSL_write"], repeated["SSL_peek"])
 ssl.SSL_free(handle)
+"""
+
+# libgnutls itself: what is written while the connection is corked is sent when it no longer is.
+CORKED_CLIENT = """
+import ctypes, socket, sys
+gnutls = ctypes.CDLL("libgnutls.so.30")
+gnutls.gnutls_record_send.restype = gnutls.gnutls_record_recv.restype = ctypes.c_ssize_t
+gnutls.gnutls_record_send.argtypes = gnutls.gnutls_record_recv.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+connection = socket.create_connection(("127.0.0.1", 443))
+session, credentials = ctypes.c_void_p(), ctypes.c_void_p()
+gnutls.gnutls_init(ctypes.byref(session), 2)  # GNUTLS_CLIENT
+gnutls.gnutls_certificate_allocate_credentials(ctypes.byref(credentials))
+gnutls.gnutls_credentials_set(session, 1, credentials)  # GNUTLS_CRD_CERTIFICATE
+gnutls.gnutls_set_default_priority(session)
+gnutls.gnutls_transport_set_int2(session, connection.fileno(), connection.fileno())
+assert gnutls.gnutls_handshake(session) == 0
+gnutls.gnutls_record_cork(session)
+for piece in (b"GET " + sys.argv[1].encode(), b" HTTP/1.1\\r\\nHost: e2e\\r\\n", b"Connection: close\\r\\n\\r\\n"):
+    assert gnutls.gnutls_record_send(session, piece, len(piece)) == len(piece)
+assert gnutls.gnutls_record_uncork(session, 1) > 0  # GNUTLS_RECORD_WAIT
+buffer = ctypes.create_string_buffer(4096)
+while True:
+    got = gnutls.gnutls_record_recv(session, buffer, 4096)
+    if got <= 0 and got != -28:  # GNUTLS_E_AGAIN: a session's ticket has come
+        break
+gnutls.gnutls_deinit(session)
 """
 
 # TLS between two ends of a Unix socket: there are no addresses.
@@ -174,6 +214,15 @@ class PlaintextLab(lab.Lab):
             return all(lab.file_holds(self.saved, needle) for needle in needles)
         lab.wait_until(there, 25, f"{needles} in the file")
 
+    def assert_followed(self, number, request, response):
+        """Follow Stream shows both directions of a connection."""
+        run = subprocess.run(["tshark", "-n", "-q", "-r", self.saved, "-z", f"follow,tcp,ascii,{number}"], capture_output=True,
+                             check=True, env=self.wireshark_environment())
+        shown = run.stdout.partition(b"Node 1")[2]
+        self.assertIn(request, shown)
+        self.assertIn(b"\t", shown.partition(request)[2], "the answer is indented")
+        self.assertIn(response, shown.partition(request)[2])
+
     def start_python_server(self, port=4440):
         certificate, key = self.certificate()
         server = self.ns.start(lab.PYTHON, "-c", SERVER, certificate, key, str(port), stderr=subprocess.DEVNULL)
@@ -227,7 +276,9 @@ class Plaintext(PlaintextLab):
         self.assertTrue(found[0].data.startswith(b"GET %s HTTP/1.1\r\n" % after))
         self.assertTrue(found[1].data.endswith(b"\r\n\r\n%s\n" % after))
         self.assertFalse(lab.file_holds(self.saved, b"GET /new" + self.token.encode()), "its secrets are known")
-        self.assertIn([after.decode(), "80"], self.decrypt(self.saved, "http.request", "http.request.uri", "tcp.dstport"))
+        rows = self.decrypt(self.saved, "http.request", "http.request.uri", "tcp.dstport", "tcp.stream")
+        number = [row[2] for row in rows if row[:2] == [after.decode(), "80"]][0]
+        self.assert_followed(number, b"GET %s HTTP/1.1" % after, after)
 
     def test_download_of_100_mib(self):
         self.start_nginx()
@@ -301,14 +352,18 @@ class Plaintext(PlaintextLab):
                     input=f"GET {uri} HTTP/1.0\r\nHost: e2e\r\n\r\n")
 
     def test_long_call_and_peeks(self):
-        """SSL_write() of 8 MiB at once; each byte that comes back is peeked at up to three times, and there once."""
+        """SSL_write() of 8 MiB at once, which is repeated while the socket takes no more; each byte that comes back is peeked
+        at up to three times, by calls of which some fail: all is there once."""
         self.start_python_server()
         data = os.urandom(8 * MIB)
         with open(self.path("body"), "wb") as file:
             file.write(data)
         process = self.capture()
-        self.ns.run(lab.PYTHON, "-c", BARE_CLIENT, "4440", self.path("body"), hashlib.sha256(data).hexdigest())
+        run = self.ns.run(lab.PYTHON, "-c", BARE_CLIENT, "4440", self.path("body"), hashlib.sha256(data).hexdigest())
+        repeated_writes, repeated_peeks = map(int, run.stdout.split())
+        self.assertGreater(min(repeated_writes, repeated_peeks), 0, "calls that had to be repeated")
         found = self.finish(process)
+        self.assertFalse(lab.file_holds(self.saved, b"not to be shown"), "what a failed read had in its buffer")
         requests = [stream for stream in found if stream.data.startswith(b"PUT /bare ") and data[:100] in stream.data]
         self.assertEqual((len(requests), requests[0].gaps), (1, []))
         self.assertEqual(hashlib.sha256(requests[0].data.split(b"\r\n\r\n", 1)[1]).digest(),
@@ -366,6 +421,15 @@ class Plaintext(PlaintextLab):
         self.gnutls_cli("/gnutls" + self.token, 443)
         _, response = self.one_exchange(process, "/gnutls" + self.token, "gnutls-cli", None, 443)
         self.assertTrue(response.data.endswith(b"decrypted\n"))
+
+    def test_gnutls_corked(self):
+        """Calls within gnutls_record_uncork() send what others have written: it is there once."""
+        self.start_nginx()
+        process = self.capture(module="gnutls")
+        self.ns.run(lab.PYTHON, "-c", CORKED_CLIENT, "/corked" + self.token)
+        request, _ = self.one_exchange(process, "/corked" + self.token, "python3", None, 443)
+        self.assertEqual(bytes(request.data), b"GET /corked%s HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\n\r\n" %
+                         self.token.encode())
 
     def test_go(self):
         """A server that runs already, and a client that starts later."""
