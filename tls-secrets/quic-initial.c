@@ -158,6 +158,7 @@ static const struct cipher {
     [EC_QUIC_AES128_GCM] = {GCRY_CIPHER_AES128, GCRY_CIPHER_MODE_GCM, GCRY_MD_SHA256, 16},
     [EC_QUIC_AES256_GCM] = {GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_GCM, GCRY_MD_SHA384, 32},
     [EC_QUIC_CHACHA20] = {GCRY_CIPHER_CHACHA20, GCRY_CIPHER_MODE_POLY1305, GCRY_MD_SHA256, 32},
+    [EC_QUIC_AES128_CCM] = {GCRY_CIPHER_AES128, GCRY_CIPHER_MODE_CCM, GCRY_MD_SHA256, 16},
 };
 _Static_assert(G_N_ELEMENTS(ciphers) == EC_QUIC_CIPHER_MAX, "a row for every cipher");
 
@@ -243,6 +244,7 @@ static bool decrypt(const struct ec_quic_keys *keys, const uint8_t *data, const 
                     const struct bare *bare, uint8_t *ret_payload)
 {
     const struct cipher *cipher = &ciphers[keys->cipher];
+    uint64_t lengths[] = {bare->len, packet->number_at + bare->number_len, TAG_LEN};
     gcry_cipher_hd_t handle;
     uint8_t nonce[sizeof(keys->iv)];
     bool ok;
@@ -253,6 +255,8 @@ static bool decrypt(const struct ec_quic_keys *keys, const uint8_t *data, const 
     if (gcry_cipher_open(&handle, cipher->algorithm, cipher->mode, 0))
         return false;
     ok = !gcry_cipher_setkey(handle, keys->key, cipher->key_len) && !gcry_cipher_setiv(handle, nonce, sizeof(nonce)) &&
+         (cipher->mode != GCRY_CIPHER_MODE_CCM ||
+          !gcry_cipher_ctl(handle, GCRYCTL_SET_CCM_LENGTHS, lengths, sizeof(lengths))) &&
          !gcry_cipher_authenticate(handle, &bare->first, 1) &&
          !gcry_cipher_authenticate(handle, data + 1, packet->number_at - 1) &&
          !gcry_cipher_authenticate(handle, bare->number, bare->number_len) &&
@@ -275,7 +279,7 @@ bool ec_quic_initial_read(const struct ec_quic_keys *keys, const uint8_t *data, 
     return true;
 }
 
-/* The ServerHello, which names the suite, is not looked at: the secret's length leaves two to try at most. */
+/* The ServerHello, which names the suite, is not looked at: the secret's length leaves three to try at most. */
 enum ec_verify_result ec_quic_verify(const struct ec_secret *secret, const uint8_t *data,
                                      const struct ec_quic_packet *packet)
 {

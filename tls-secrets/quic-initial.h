@@ -43,7 +43,13 @@ bool ec_quic_is_short(const uint8_t *data, size_t len, const struct ec_quic_pack
 /* What a short header doesn't tell: the version is the connection's, the ID's length the receiver's choice. */
 void ec_quic_short_describe(size_t len, uint32_t version, size_t id_len, struct ec_quic_packet *ret_packet);
 
-enum ec_quic_cipher { EC_QUIC_AES128_GCM, EC_QUIC_AES256_GCM, EC_QUIC_CHACHA20, EC_QUIC_CIPHER_MAX };
+enum ec_quic_cipher {
+    EC_QUIC_AES128_GCM,
+    EC_QUIC_AES256_GCM,
+    EC_QUIC_CHACHA20,
+    EC_QUIC_AES128_CCM,
+    EC_QUIC_CIPHER_MAX
+};
 /* Under which a side sends packets of one kind. */
 struct ec_quic_keys {
     enum ec_quic_cipher cipher;
