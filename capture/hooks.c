@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 /* Processes remembered of either kind. */
 #define PROCESSES_MAX 65536
@@ -33,7 +34,7 @@ struct ec_hooks {
     ec_hook_search *search;  /* NULL: the session itself looks for hook points */
     GArray *fds;             /* of int, ended by -1 */
     bool following;          /* the first ec_hooks_update() has come */
-    GHashTable *libraries;   /* struct ec_library * → whether it is hooked */
+    GHashTable *libraries;   /* struct ec_library * → uint64_t: since when it is hooked, 0: it isn't */
     ec_hooked_set *hooked;   /* processes that map a hooked library */
     ec_hooked_set *unhooked; /* processes that were looked at and map none */
     unsigned count;
@@ -176,9 +177,27 @@ static void hook_plaintext(ec_hooks *hooks, const struct ec_library *library)
         ec_log_warning("%s: %s", library->path, reason->message);
 }
 
+/* That of the packets; ns. */
+static uint64_t read_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* 0: it is not hooked, or not met yet. */
+static uint64_t get_since(const ec_hooks *hooks, const struct ec_library *library)
+{
+    const uint64_t *since = g_hash_table_lookup(hooks->libraries, library);
+
+    return since ? *since : 0;
+}
+
 static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GError **error)
 {
     unsigned id = 1 + hooks->count % LIBRARIES_MAX;
+    uint64_t since = 0;
     bool ok = false;
 
     if (!library->hookable)
@@ -191,13 +210,15 @@ static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GErr
     else
         ok = attach(hooks, library, id, error);
     if (ok)
+        since = read_clock();
+    if (ok)
         ec_log_info("hooked %s: %s%s%s, by %s", library->path, ec_library_get_kind(library),
                     *ec_library_get_version(library) ? " " : "", ec_library_get_version(library),
                     ec_library_get_method(library));
     else if (library->hookable)
         g_prefix_error(error, "%s: ", library->path);
     hook_plaintext(hooks, library);
-    g_hash_table_insert(hooks->libraries, (gpointer)library, GINT_TO_POINTER(ok));
+    g_hash_table_insert(hooks->libraries, (gpointer)library, g_memdup2(&since, sizeof(since)));
     hooks->count += ok;
     return ok;
 }
@@ -206,10 +227,9 @@ static bool hook_library(ec_hooks *hooks, const struct ec_library *library, GErr
 static bool ensure_library(ec_hooks *hooks, const struct ec_library *library)
 {
     g_autoptr(GError) reason = NULL;
-    gpointer hooked;
 
-    if (g_hash_table_lookup_extended(hooks->libraries, library, NULL, &hooked))
-        return GPOINTER_TO_INT(hooked);
+    if (g_hash_table_contains(hooks->libraries, library))
+        return get_since(hooks, library) != 0;
     if (library->pending || !(hooks->modules & 1u << library->module))
         return false;
     if (!hook_library(hooks, library, &reason)) {
@@ -300,7 +320,7 @@ ec_hooks *ec_hooks_new(ec_kernel *kernel, unsigned modules, bool plaintext)
     hooks->kernel = kernel;
     hooks->modules = modules;
     hooks->plaintext = plaintext;
-    hooks->libraries = g_hash_table_new(g_direct_hash, g_direct_equal);
+    hooks->libraries = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     hooks->hooked = ec_hooked_set_new(PROCESSES_MAX);
     hooks->unhooked = ec_hooked_set_new(PROCESSES_MAX);
     hooks->exited = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -337,13 +357,23 @@ void ec_hooks_free(ec_hooks *hooks)
     g_free(hooks);
 }
 
+/* OpenSSL's option stands for every library. */
+static bool check_module(const struct ec_library *library, enum ec_module_id module, GError **error)
+{
+    if (module == EC_MODULE_TLS || library->module == module || !ec_modules[module].packets || !library->hookable)
+        return true;
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s holds %s, not %s", library->path,
+                ec_library_get_kind(library), ec_modules[module].display);
+    return false;
+}
+
 static bool add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error)
 {
     const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, module, error);
 
-    if (!library)
+    if (!library || !check_module(library, module, error))
         return false;
-    if (GPOINTER_TO_INT(g_hash_table_lookup(hooks->libraries, library)))
+    if (get_since(hooks, library))
         return true;
     return hook_library(hooks, library, error);
 }
@@ -402,14 +432,40 @@ bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id modu
     return true;
 }
 
+void ec_hooks_add_program(ec_hooks *hooks, const char *path)
+{
+    const struct ec_library *library = ec_target_list_add_program(hooks->targets, path);
+
+    if (library)
+        ensure_library(hooks, library);
+}
+
 const int *ec_hooks_get_fds(const ec_hooks *hooks)
 {
     return (const int *)hooks->fds->data;
 }
 
+/* The next process to map it may be as short-lived: it is known by then. */
+static void take_file(ec_hooks *hooks, const struct ec_mapping *mapping)
+{
+    const struct ec_library *library = ec_target_list_add_mapped(hooks->targets, mapping->path, mapping->ino);
+
+    if (library)
+        ensure_library(hooks, library);
+}
+
 static void on_mapped(const struct ec_mapping *mapping, void *data)
 {
     look_at_process(data, mapping->pid);
+    if (!ec_target_list_get_process(((ec_hooks *)data)->targets, mapping->pid))
+        take_file(data, mapping);
+}
+
+static void forget(ec_hooks *hooks, uint32_t pid)
+{
+    ec_hooked_set_remove(hooks->hooked, pid);
+    ec_hooked_set_remove(hooks->unhooked, pid);
+    ec_target_list_remove_process(hooks->targets, pid);
 }
 
 static void on_forked(uint32_t pid, uint32_t parent, void *data)
@@ -426,9 +482,7 @@ static void on_executed(uint32_t pid, void *data)
     ec_hooks *hooks = data;
     const struct ec_library *program;
 
-    ec_hooked_set_remove(hooks->hooked, pid);
-    ec_hooked_set_remove(hooks->unhooked, pid);
-    ec_target_list_remove_process(hooks->targets, pid);
+    forget(hooks, pid);
     program = ec_target_list_get_program(hooks->targets, pid);
     /* Hooked before more is read: it may end, or shake hands, within milliseconds. */
     if (program && ensure_library(hooks, program))
@@ -451,9 +505,9 @@ static void forget_exited(ec_hooks *hooks)
     for (guint i = 0; i < now->len; i++) {
         uint32_t pid = g_array_index(now, uint32_t, i);
 
-        ec_hooked_set_remove(hooks->hooked, pid);
-        ec_hooked_set_remove(hooks->unhooked, pid);
-        ec_target_list_remove_process(hooks->targets, pid);
+        /* At an execve() an exit is told of, too, now and then (seen on 6.18). */
+        if (!ec_target_list_is_running(hooks->targets, pid))
+            forget(hooks, pid);
     }
     g_array_set_size(now, 0);
     hooks->exited_before = hooks->exited;
@@ -576,17 +630,32 @@ static bool lacks_tls13(const struct ec_process *process)
     return false;
 }
 
-enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **ret_reason)
+/* Whether one of the process's libraries was hooked only after that time. */
+static bool was_hooked_later(const ec_hooks *hooks, const struct ec_process *process, uint64_t time)
+{
+    for (guint i = 0; process && i < process->libraries->len; i++)
+        if (get_since(hooks, g_ptr_array_index(process->libraries, i)) > time)
+            return true;
+    return false;
+}
+
+static const char *explain_hooked(const ec_hooks *hooks, const struct ec_process *process, uint64_t time)
+{
+    if (lacks_tls13(process))
+        return "not supported: TLS 1.3 in this build of LibreSSL, whose code doesn't show where its secrets are; TLS "
+               "1.2 is";
+    return was_hooked_later(hooks, process, time) ? "its library was new to the capture, and hooked too late"
+                                                  : "a hooked library gave none";
+}
+
+enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, uint64_t time, const char **ret_reason)
 {
     bool hooked = ec_hooks_is_hooked(hooks, pid);
     const struct ec_process *process = ec_target_list_get_process(hooks->targets, pid);
     enum ec_hook_state best;
 
     if (hooked) {
-        *ret_reason = lacks_tls13(process)
-                          ? "not supported: TLS 1.3 in this build of LibreSSL, whose code doesn't show where its "
-                            "secrets are; TLS 1.2 is"
-                          : "a hooked library gave none";
+        *ret_reason = explain_hooked(hooks, process, time);
         return EC_HOOK_STATE_HOOKED;
     }
     best = process_lives(pid) ? EC_HOOK_STATE_NONE : EC_HOOK_STATE_UNKNOWN;

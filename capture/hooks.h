@@ -23,6 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hooks, ec_hooks_free)
  * one of NSS come those beside it: a failure of theirs is logged. Of bash it can be an address in a file
  * (ec_shell_path_split()). */
 bool ec_hooks_add_path(ec_hooks *hooks, const char *path, enum ec_module_id module, GError **error);
+/* A program that is about to be executed: without one, its first handshake may come before its hook point is found. */
+void ec_hooks_add_program(ec_hooks *hooks, const char *path);
 /* Descriptors to wait on, then to call ec_hooks_update() for; -1 terminated, borrowed. */
 const int *ec_hooks_get_fds(const ec_hooks *hooks);
 /* Takes in new mappings and ended processes; cheap when there are none. */
@@ -38,7 +40,7 @@ enum ec_hook_state {
     EC_HOOK_STATE_PENDING,     /* its hook point is being looked for */
     EC_HOOK_STATE_HOOKED,
 };
-/* `*ret_reason`: that in words; lives as long as the hooks. */
-enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, const char **ret_reason);
+/* `time`: when they were needed, ns of CLOCK_BOOTTIME. `*ret_reason`: that in words; lives as long as the hooks. */
+enum ec_hook_state ec_hooks_explain(ec_hooks *hooks, uint32_t pid, uint64_t time, const char **ret_reason);
 /* Libraries hooked so far. */
 unsigned ec_hooks_get_count(const ec_hooks *hooks);

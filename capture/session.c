@@ -107,6 +107,7 @@ void ec_session_free(ec_session *session)
         g_strfreev((char **)session->config.paths[i]);
     g_free(session->ring_drops);
     g_free((char *)session->config.filter);
+    g_free((char *)session->config.program);
     g_free((char *)session->config.btf_file);
     g_free((uint32_t *)session->config.pids);
     g_free(session);
@@ -121,6 +122,7 @@ static void copy_config(ec_session *session, const struct ec_session_config *con
     for (size_t i = 0; i < EC_MODULE_MAX; i++)
         copy->paths[i] = (const char *const *)g_strdupv((char **)config->paths[i]);
     copy->filter = config->filter && *config->filter ? g_strdup(config->filter) : NULL;
+    copy->program = g_strdup(config->program);
     copy->btf_file = g_strdup(config->btf_file);
     copy->pids = g_memdup2(config->pids, config->n_pids * sizeof(*config->pids));
     copy->ring_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -249,6 +251,8 @@ static bool attach_hooks(ec_session *session, GError **error)
     for (enum ec_module_id module = 0; module < EC_MODULE_MAX; module++)
         if (!add_paths(session, module, error))
             return false;
+    if (session->config.program)
+        ec_hooks_add_program(session->hooks, session->config.program);
     if (wants_packets(session) && ec_hooks_get_count(session->hooks) == 0)
         ec_log_warning("no TLS library to hook was found: packets will not be decrypted until one is mapped");
     return true;
@@ -261,11 +265,11 @@ static bool is_hooked(uint32_t pid, void *data)
     return ec_hooks_is_hooked(session->hooks, pid);
 }
 
-static unsigned explain(uint32_t pid, const char **ret_reason, void *data)
+static unsigned explain(uint32_t pid, uint64_t time, const char **ret_reason, void *data)
 {
     ec_session *session = data;
 
-    return ec_hooks_explain(session->hooks, pid, ret_reason);
+    return ec_hooks_explain(session->hooks, pid, time, ret_reason);
 }
 
 static bool open_stream(ec_session *session, GError **error)

@@ -22,10 +22,12 @@ struct ec_session_config {
     bool filter_uid;
     uid_t uid;
     const char *const *paths[EC_MODULE_MAX]; /* NULL-terminated: hook these files beside what is found; NULL: none */
-    const char *btf_file;                    /* the types of a kernel that has no BTF; NULL: none */
-    uint32_t snaplen;                        /* bytes, 1 … EC_SNAPLEN_MAX */
-    size_t ring_size;                        /* bytes; rounded up to a power of two of at least a page */
-    bool no_packets;                         /* messages alone, whatever the modules */
+    const char *program;  /* of a command that is about to be executed: hooked before it is, if it has a TLS library
+                             inside; NULL: none */
+    const char *btf_file; /* the types of a kernel that has no BTF; NULL: none */
+    uint32_t snaplen;     /* bytes, 1 … EC_SNAPLEN_MAX */
+    size_t ring_size;     /* bytes; rounded up to a power of two of at least a page */
+    bool no_packets;      /* messages alone, whatever the modules */
     enum ec_plaintext_mode plaintext;
     bool filter_status; /* only shell commands that ended with `status` */
     int status;

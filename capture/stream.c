@@ -452,7 +452,8 @@ static void blame(const ec_stream *stream, const struct ec_owner *owner, const s
     for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
         if (!ends[i] || !(ends[i]->flags & EC_OWNER_MATCH))
             continue;
-        unsigned rank = stream->config.explain(ends[i]->pid, &reason, stream->config.data);
+        unsigned rank =
+            stream->config.explain(ends[i]->pid, stream->head.packet->record.time, &reason, stream->config.data);
         ec_need_blame(need, rank, reason, ends[i]->comm);
     }
 }
@@ -594,11 +595,21 @@ static void write_message(ec_stream *stream)
         stream->statistics.drop_message_invalid++;
 }
 
+/* What has come since this round began, for a packet that came later: its process may have ended meanwhile, and then
+ * nothing would be waited for. */
+static void catch_up(ec_stream *stream)
+{
+    if (stream->head.need.labels && ec_handshakes_get_missing(stream->handshakes, &stream->head.need) &&
+        ec_ring_has_unread(stream->events))
+        read_events(stream);
+}
+
 /* False if the earliest packet has to wait. */
 static bool write_packet(ec_stream *stream, const struct ec_packet *packet, bool last, uint64_t now)
 {
     if (stream->head.packet != packet)
         inspect_head(stream, packet, 0);
+    catch_up(stream);
     if (!last && must_wait(stream, now))
         return false;
     ec_handshakes_expire(stream->handshakes, packet->record.time, give_secret, stream);

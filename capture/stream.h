@@ -29,9 +29,9 @@ struct ec_stream_config {
     bool verify; /* try secrets out: proof.h */
     /* Whether secrets of this process can be had, so that waiting for them makes sense. */
     bool (*is_hooked)(uint32_t pid, void *data);
-    /* Why there are none, or none came: a text that outlives the stream. The higher the result, the more it explains.
-     */
-    unsigned (*explain)(uint32_t pid, const char **ret_reason, void *data);
+    /* Why there are none, or none came by the `time` of the packet that needs them: a text that outlives the stream.
+     * The higher the result, the more it explains. */
+    unsigned (*explain)(uint32_t pid, uint64_t time, const char **ret_reason, void *data);
     void *data;
 };
 

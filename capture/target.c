@@ -376,7 +376,9 @@ static struct ec_library *mapping_get_library(ec_target_list *list, uint32_t pid
 
 /* ---- programs ---- */
 
-static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int fd_to_take, const struct stat *status)
+/* NULL if it has none. `path`: borrowed. */
+static struct ec_library *program_open(ec_target_list *list, const char *path, int fd_to_take,
+                                       const struct stat *status)
 {
     enum ec_module_id module = ec_program_kind_get_module(fd_to_take);
     struct ec_library *library;
@@ -385,7 +387,7 @@ static struct ec_library *program_open(ec_target_list *list, uint32_t pid, int f
         close(fd_to_take);
         return NULL;
     }
-    library = ec_library_new(status->st_dev, status->st_ino, module, ec_proc_get_program_path(list->proc, pid));
+    library = ec_library_new(status->st_dev, status->st_ino, module, g_strdup(path));
     if (!library_take(list, library, fd_to_take, status->st_size) || library_read(list, library, "", -1))
         return ec_library_set_add(list->set, library);
     ec_library_free(library);
@@ -408,7 +410,8 @@ static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid
     g_auto(ec_fd) fd = ec_proc_open_program(list->proc, pid);
     if (fd < 0 || fstat(fd, &status) != 0)
         return NULL;
-    library = program_open(list, pid, ec_fd_steal(&fd), &status);
+    g_autofree char *path = ec_proc_get_program_path(list->proc, pid);
+    library = program_open(list, path, ec_fd_steal(&fd), &status);
     if (library == NULL)
         program_set_barren(list, &status);
     return library;
@@ -417,6 +420,13 @@ static struct ec_library *program_get_library(ec_target_list *list, uint32_t pid
 const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32_t pid)
 {
     return program_get_library(list, pid);
+}
+
+bool ec_target_list_is_running(const ec_target_list *list, uint32_t pid)
+{
+    struct stat status;
+
+    return ec_proc_stat_program(list->proc, pid, &status);
 }
 
 /* ---- processes ---- */
@@ -592,6 +602,31 @@ static enum ec_module_id module_of_file(int fd, const char *path, enum ec_module
     return ec_nss_file_is_nss(fd) ? EC_MODULE_NSS : module_of_path(path);
 }
 
+/* One that is known, or a new one. */
+static struct ec_library *file_add(ec_target_list *list, const char *path, int fd_to_take, const struct stat *status,
+                                   enum ec_module_id module)
+{
+    g_auto(ec_fd) fd = fd_to_take;
+    struct ec_library *library = ec_library_set_find(list->set, status->st_dev, status->st_ino);
+
+    if (library != NULL)
+        return library;
+    library = ec_library_new(status->st_dev, status->st_ino, module_of_file(fd, path, module), g_strdup(path));
+    if (library_take(list, library, ec_fd_steal(&fd), status->st_size)) {
+        g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
+        library_read(list, library, "", crypto_fd);
+    }
+    return ec_library_set_add(list->set, library);
+}
+
+/* -1 if it is no regular file, or can't be opened. */
+static int file_open(const char *path, struct stat *ret_status)
+{
+    g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    return fd >= 0 && fstat(fd, ret_status) == 0 && S_ISREG(ret_status->st_mode) ? ec_fd_steal(&fd) : -1;
+}
+
 const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, enum ec_module_id module,
                                                  GError **error)
 {
@@ -608,18 +643,28 @@ const struct ec_library *ec_target_list_add_path(ec_target_list *list, const cha
                     "%s is no file: give the path of a library or program", path);
         return NULL;
     }
-    struct ec_library *library = ec_library_set_find(list->set, status.st_dev, status.st_ino);
-    if (library != NULL) {
-        library->named = true;
-        return library;
-    }
-    library = ec_library_new(status.st_dev, status.st_ino, module_of_file(fd, path, module), g_strdup(path));
+    struct ec_library *library = file_add(list, path, ec_fd_steal(&fd), &status, module);
     library->named = true;
-    if (library_take(list, library, ec_fd_steal(&fd), status.st_size)) {
-        g_auto(ec_fd) crypto_fd = ec_library_path_open_crypto(path);
-        library_read(list, library, "", crypto_fd);
-    }
-    return ec_library_set_add(list->set, library);
+    return library;
+}
+
+const struct ec_library *ec_target_list_add_mapped(ec_target_list *list, const char *path, uint64_t ino)
+{
+    struct stat status;
+    g_auto(ec_fd) fd = file_open(path, &status);
+
+    return fd >= 0 && status.st_ino == ino ? file_add(list, path, ec_fd_steal(&fd), &status, EC_MODULE_MAX) : NULL;
+}
+
+const struct ec_library *ec_target_list_add_program(ec_target_list *list, const char *path)
+{
+    struct stat status;
+    g_auto(ec_fd) fd = file_open(path, &status);
+
+    if (fd < 0)
+        return NULL;
+    struct ec_library *library = ec_library_set_find(list->set, status.st_dev, status.st_ino);
+    return library != NULL ? library : program_open(list, path, ec_fd_steal(&fd), &status);
 }
 
 static void default_add(const char *path, void *data)

@@ -44,6 +44,8 @@ const struct ec_process *ec_target_list_get_process(const ec_target_list *list, 
 const struct ec_process *ec_target_list_add_process(ec_target_list *list, uint32_t pid);
 /* A process's program if it has a TLS library inside, else NULL. Cheap: for each process that has just executed one. */
 const struct ec_library *ec_target_list_get_program(ec_target_list *list, uint32_t pid);
+/* Whether the process executes a program: one that has ended doesn't, even if it is still waited for. */
+bool ec_target_list_is_running(const ec_target_list *list, uint32_t pid);
 /* From now on, what may take long is left to `search`, borrowed: such a library is `pending` at first. */
 void ec_target_list_set_search(ec_target_list *list, ec_hook_search *search);
 /* The next library that is no longer pending, NULL if there is none (yet). */
@@ -62,6 +64,11 @@ GPtrArray *ec_target_list_prune(ec_target_list *list);
  * for; with packets, or EC_MODULE_MAX, the file itself tells. */
 const struct ec_library *ec_target_list_add_path(ec_target_list *list, const char *path, enum ec_module_id module,
                                                  GError **error);
+/* Adds a library that was mapped by a process which has ended since, if a file of that number bears its name in our own
+ * mount namespace; else NULL. */
+const struct ec_library *ec_target_list_add_mapped(ec_target_list *list, const char *path, uint64_t ino);
+/* Adds a program of our own mount namespace, if it has a TLS library inside; else, or if it can't be opened, NULL. */
+const struct ec_library *ec_target_list_add_program(ec_target_list *list, const char *path);
 /* Adds the system's own TLS libraries (in ld.so's directories) and shells, if they are of these modules (bits of 1 <<
  * enum ec_module_id): the first process that maps or runs one after the start is then covered, and before Linux 6.6
  * nothing can be attached later. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "command.h"
 
+#include "descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -95,6 +97,34 @@ bool ec_command_start(struct ec_command *command, char *const *argv, bool stdout
     }
     *command = (struct ec_command){.pid = pid, .gate = gate[1]};
     return true;
+}
+
+/* Of a script: what stands behind "#!", looked for as env(1) does if that is named there. NULL for what is no script.
+ */
+static char *find_interpreter(const char *path)
+{
+    char head[256] = ""; /* BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h */
+    g_auto(ec_fd) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 || read(fd, head, sizeof(head) - 1) < 2 || strncmp(head, "#!", 2) != 0)
+        return NULL;
+    head[strcspn(head, "\n")] = '\0';
+    g_auto(GStrv) words = g_strsplit_set(g_strstrip(head + 2), " \t", -1);
+    char **word = words;
+    if (*word == NULL || !g_str_has_suffix(*word, "/env"))
+        return g_strdup(*word);
+    do
+        word++;
+    while (*word != NULL && (**word == '\0' || **word == '-' || strchr(*word, '=') != NULL));
+    return *word != NULL ? g_find_program_in_path(*word) : NULL;
+}
+
+char *ec_command_find_program(const char *name)
+{
+    g_autofree char *path = g_find_program_in_path(name);
+    char *interpreter = path ? find_interpreter(path) : NULL;
+
+    return interpreter ? interpreter : g_steal_pointer(&path);
 }
 
 void ec_command_release(struct ec_command *command)

@@ -20,6 +20,9 @@ typedef struct ec_command {
 /* Forks. The child has the invoking user's ids and no capability that isn't that user's anyway;
  * with `stdout_is_data` its standard output goes to stderr. `argv` is borrowed for the call. */
 bool ec_command_start(struct ec_command *command, char *const *argv, bool stdout_is_data, GError **error);
+/* The program that will be executed for a command of this name: a script's interpreter. NULL if there is none; g_free.
+ */
+char *ec_command_find_program(const char *name);
 /* Lets it run. */
 void ec_command_release(struct ec_command *command);
 /* Waits for its end and returns its exit status, 128 + signal if one killed it. A command that was

@@ -95,7 +95,7 @@ static void append_handshakes(GString *text, const struct ec_statistics *total, 
 {
     g_autofree char *verified = format_verified(total, verify);
 
-    if (!total->handshakes) {
+    if (!total->handshakes && !total->handshakes_without_secrets) {
         g_string_append(text, "no TLS handshakes seen\n");
         return;
     }

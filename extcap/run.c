@@ -277,6 +277,7 @@ bool ec_run_command_line(const struct ec_options *options, int *ret_status, GErr
     g_auto(ec_command) command = EC_COMMAND_INIT;
     g_autoptr(ec_session) session = NULL;
     g_autoptr(GError) run_error = NULL;
+    g_autofree char *program = NULL;
     struct ec_session_config config;
     uint32_t child;
     const struct ec_sink *text = NULL;
@@ -291,6 +292,7 @@ bool ec_run_command_line(const struct ec_options *options, int *ret_status, GErr
         config.pids = &child;
         config.n_pids = 1;
         config.follow_forks = true;
+        config.program = program = ec_command_find_program(options->command[0]);
     }
     session = ec_session_new(&config, error);
     if (!session || !add_outputs(session, options, &text, error))

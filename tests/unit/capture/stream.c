@@ -26,6 +26,8 @@ struct record_sink {
     uint32_t lens[CALLS_MAX];
     unsigned n_calls, n_packets;
     bool fail;
+    void (*at_first)(void *data); /* what happens when the first packet comes; may be NULL */
+    void *data;
 };
 
 struct fixture {
@@ -68,6 +70,8 @@ static bool on_packet(struct ec_sink *base, const struct ec_sink_packet *packet,
     sink->times[sink->n_packets] = packet->time;
     sink->lens[sink->n_packets] = packet->len;
     sink->pids[sink->n_packets++] = packet->owner ? packet->owner->pid : 0;
+    if (sink->at_first && sink->n_packets == 1)
+        sink->at_first(sink->data);
     return true;
 }
 
@@ -90,8 +94,9 @@ static const struct ec_sink_ops ops = {.name = "record",
                                        .close = on_close,
                                        .free = on_free};
 
-static unsigned explain(uint32_t pid, const char **ret_reason, void *data)
+static unsigned explain(uint32_t pid, uint64_t time, const char **ret_reason, void *data)
 {
+    (void)time;
     (void)data;
     *ret_reason = "explained";
     return pid;
@@ -296,6 +301,27 @@ static void pump_secret_known_stands_right_before_its_packet(void **state)
     (void)state;
 
     put_secret(fixture, 7, base + 1);
+    put_handshake(fixture, base);
+    ec_stream_pump(fixture->stream, false, NULL);
+    assert_string_equal(fixture->sink->calls, "ippsp");
+    close_stream(fixture);
+}
+
+static void put_secret_of_handshake(void *data)
+{
+    put_secret(data, 7, now());
+}
+
+/* The process ends between the reading of secrets and that of packets. */
+static void pump_secret_that_comes_meanwhile_is_not_late(void **state)
+{
+    struct fixture *fixture = open_stream((struct ec_stream_config){.hold_ns = 1000 * MS});
+    uint64_t base = now() - 10 * MS;
+    (void)state;
+
+    fixture->hooked = false;
+    fixture->sink->at_first = put_secret_of_handshake;
+    fixture->sink->data = fixture;
     put_handshake(fixture, base);
     ec_stream_pump(fixture->stream, false, NULL);
     assert_string_equal(fixture->sink->calls, "ippsp");
@@ -570,6 +596,7 @@ int main(void)
         cmocka_unit_test(pump_packets_of_both_rings_hands_out_by_time),
         cmocka_unit_test(pump_packet_behind_watermark_waits),
         cmocka_unit_test(pump_secret_known_stands_right_before_its_packet),
+        cmocka_unit_test(pump_secret_that_comes_meanwhile_is_not_late),
         cmocka_unit_test(pump_secret_alone_is_busy_once),
         cmocka_unit_test(pump_packet_without_its_secret_waits_and_all_behind_it),
         cmocka_unit_test(pump_deadline_passed_goes_on_and_counts_late),

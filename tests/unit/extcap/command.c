@@ -102,6 +102,59 @@ static void command_start_data_on_stdout_is_kept_clean(void **state)
     assert_int_equal(ec_command_wait(&command), 0);
 }
 
+static char *find_for_script(const char *text)
+{
+    g_autofree char *directory = g_dir_make_tmp("ecapture-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(directory, "script", NULL);
+
+    assert_true(g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    char *program = ec_command_find_program(path);
+    /* What is returned may be the script itself. */
+    if (program && g_str_equal(program, path)) {
+        g_free(program);
+        program = g_strdup("itself");
+    }
+    unlink(path);
+    rmdir(directory);
+    return program;
+}
+
+static void command_find_program_script_is_its_interpreter(void **state)
+{
+    static const struct {
+        const char *text, *program;
+    } cases[] = {
+        {"#!/bin/some interpreter\n", "/bin/some"},
+        {"#! \t/bin/some\nmore\n", "/bin/some"},
+        {"#!/usr/bin/env sh\n", "sh"},
+        {"#!/usr/bin/env -S NAME=value sh -e\n", "sh"},
+        {"#!/usr/bin/env\n", "itself"},
+        {"#!/usr/bin/env no-such-program-here\n", "itself"},
+        {"#!", "itself"},
+        {"\n#!/bin/some\n", "itself"},
+        {"", "itself"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *program = find_for_script(cases[i].text);
+        g_autofree char *wanted =
+            g_str_equal(cases[i].program, "sh") ? g_find_program_in_path("sh") : g_strdup(cases[i].program);
+
+        assert_string_equal(program, wanted);
+    }
+}
+
+static void command_find_program_looks_through_path(void **state)
+{
+    g_autofree char *program = ec_command_find_program("sh"), *wanted = g_find_program_in_path("sh");
+
+    (void)state;
+    assert_string_equal(program, wanted);
+    assert_null(ec_command_find_program("no-such-program-here"));
+    assert_null(ec_command_find_program("/nonexistent/program"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +165,8 @@ int main(void)
         cmocka_unit_test(command_start_signals_are_default_again),
         cmocka_unit_test(command_start_ambient_capabilities_are_not_passed_on),
         cmocka_unit_test(command_start_data_on_stdout_is_kept_clean),
+        cmocka_unit_test(command_find_program_script_is_its_interpreter),
+        cmocka_unit_test(command_find_program_looks_through_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

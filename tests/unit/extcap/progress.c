@@ -47,6 +47,16 @@ static void progress_format_summary_clean_run_has_three_lines(void **state)
     assert_string_equal(lines[3], "");
 }
 
+/* Such a connection is no handshake that was seen. */
+static void progress_format_summary_older_connections_alone_are_told(void **state)
+{
+    const struct ec_statistics total = {.packets = 1, .handshakes_without_secrets = 1};
+    g_autofree char *text = ec_progress_format_summary(&total, false, "it began before × 1 (java)", "");
+
+    (void)state;
+    assert_non_null(strstr(text, "\n0 TLS handshakes seen, 0 with secrets; 1 without: it began before × 1 (java)\n"));
+}
+
 static void progress_format_summary_one_takes_no_plural(void **state)
 {
     const struct ec_statistics total = {
@@ -120,6 +130,7 @@ int main(void)
         cmocka_unit_test(progress_format_message_summary_speaks_of_no_packets),
         cmocka_unit_test(progress_format_summary_clean_run_has_three_lines),
         cmocka_unit_test(progress_format_summary_one_takes_no_plural),
+        cmocka_unit_test(progress_format_summary_older_connections_alone_are_told),
         cmocka_unit_test(progress_format_summary_verified_and_misses_are_told),
         cmocka_unit_test(progress_format_text_summary_tells_what_is_missing),
         cmocka_unit_test(progress_format_summary_every_counter_is_told),
