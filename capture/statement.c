@@ -202,10 +202,10 @@ static void connection_settle(const struct statements *statements, struct connec
 static void take_login(struct connection *connection, const struct ec_statement_event *event)
 {
     const char *user = (const char *)event->data, *end = user + event->len;
-    const char *nul = memchr(user, '\0', event->len), *database = nul ? nul + 1 : end;
+    const char *database = memchr(user, '\0', event->len);
 
     connection_forget_statement(connection);
-    if (!memchr(database, '\0', (size_t)(end - database)))
+    if (!database++ || !memchr(database, '\0', (size_t)(end - database)))
         return;
     g_free(connection->user);
     g_free(connection->database);

@@ -14,19 +14,19 @@ BODY = "over-quic"
 class DatagramLab(lab.Lab):
     prefix = ()  # what enters a Debian root, in front of OpenSSL's programs
 
-    def start_dtls_server(self):
+    def start_dtls_server(self, *arguments):
         certificate, key = self.certificate()
         with open(self.path("server.log"), "w", encoding="utf-8") as log:
             server = self.ns.start(*self.prefix, "openssl", "s_server", "-dtls1_2", "-accept", str(PORT), "-cert",
-                                   certificate, "-key", key, stdin=subprocess.PIPE, stdout=log, stderr=log)
+                                   certificate, "-key", key, *arguments, stdin=subprocess.PIPE, stdout=log, stderr=log)
         self.defer(server.stdin.close)
         self.wait_for_port("openssl s_server")
         return server
 
-    def dtls_client(self, text):
+    def dtls_client(self, text, *arguments):
         """A shell command that sends a line; the program that does TLS replaces the shell."""
         return [*self.prefix, "bash", "-c", f"(sleep 0.5; echo {text}; sleep 0.5) | exec openssl s_client -dtls1_2 "
-                f"-connect 127.0.0.1:{PORT}"]
+                f"-connect 127.0.0.1:{PORT} {' '.join(arguments)}"]
 
     def capture_command(self, module, path, *command):
         with open(self.path("ecapture.log"), "w", encoding="utf-8") as log:

@@ -181,6 +181,13 @@ class Lab(unittest.TestCase):
         with contextlib.suppress(OSError):
             shutil.copy(source, os.path.join(OUTPUT, name))
 
+    def program(self, name, package):
+        """A program out of an npm package, as a copy that no other process runs: found anew, by what it holds."""
+        copy = self.path(name)
+        if not os.path.exists(copy):
+            shutil.copy(npm_file(package, f"bin/{name}"), copy)
+        return copy
+
     # --- servers ---------------------------------------------------------------------------------
 
     def certificate(self):
@@ -192,8 +199,9 @@ class Lab(unittest.TestCase):
                            check=True, capture_output=True)
         return self.path("cert.pem"), self.path("key.pem")
 
-    def start_nginx(self, ns=None, workers=1, extra="", body="decrypted", prefix=()):
-        """TLS on 443, both address families; plain HTTP on 80; `prefix` enters a Debian root. Returns the master's Popen."""
+    def start_nginx(self, ns=None, workers=1, extra="", body="decrypted", prefix=(), user="root"):
+        """TLS on 443, both address families; plain HTTP on 80; `prefix` enters a Debian root; `user`: the workers'. Returns the
+        master's Popen."""
         if not prefix:
             need("nginx")
         ns = ns or self.ns
@@ -203,7 +211,7 @@ class Lab(unittest.TestCase):
         config = os.path.join(directory, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"""
-daemon off; worker_processes {workers}; user root; pid {directory}/pid; error_log {directory}/error.log;
+daemon off; worker_processes {workers}; user {user}; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};

@@ -2,6 +2,7 @@
 """What goes wrong is told in one line, cause and remedy, with a non-zero exit; what was captured is kept whole."""
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,6 +13,12 @@ import lab
 import pcapng
 
 NO_PROCESS = "4194304"  # PID_MAX_LIMIT: no process bears it
+
+
+def library_of(program, name):
+    """Where a program has a library of that name from; None if it isn't installed."""
+    run = subprocess.run(["ldd", shutil.which(program) or "-"], capture_output=True, text=True, check=False)
+    return next((line.split()[2] for line in run.stdout.splitlines() if name in line), None)
 
 
 class BadInput(lab.Lab):
@@ -66,6 +73,27 @@ class BadInput(lab.Lab):
         self.refuse(*self.capture("--libssl", "/bin/true"), says="/bin/true")
         self.refuse(*self.capture("--libssl", self.path("nothing")), says="nothing")
         self.refuse(*self.capture("--libssl", self.tmp), says=re.escape(self.tmp))
+
+    def test_file_that_is_not_the_modules(self):
+        """For each option that names a file: what is there, but isn't what the module hooks. --libssl takes every library."""
+        places = {"tls": ("--libssl", lab.libssl()), "gnutls": ("--gnutls", library_of("gnutls-cli", "libgnutls.so")),
+                  "nss": ("--nss", library_of("tstclnt", "libssl3.so")), "gotls": ("--elfpath", None)}
+        fifo, text, unreadable = self.path("fifo"), self.path("text"), self.path("unreadable")
+        os.mkfifo(fifo)
+        for path in (text, unreadable):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("no ELF file\n")
+        os.chmod(unreadable, 0)
+        root = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--")
+        for module, (option, own) in places.items():
+            arguments = (module, "-w", self.path("out.pcapng"), "-a", "duration:1", option)
+            others = [path for _, path in places.values() if path and path != own and module != "tls"]
+            for path in (fifo, text, *others):
+                self.refuse(*arguments, path, says=re.escape(path))
+            run = self.ns.run(*root, lab.BINARY, *arguments, unreadable, check=False)
+            self.assertRegex(run.stderr, rf"^ecapture: {re.escape(unreadable)} can't be opened: Permission denied; .*\n$")
+            if own:
+                self.assertEqual(self.ns.run(lab.BINARY, *arguments, own, check=False).returncode, 0, own)
 
     def hostile_files(self):
         """Truncated and damaged copies of a real libssl."""

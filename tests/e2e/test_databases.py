@@ -14,8 +14,6 @@ import lab
 import test_sql
 
 CLIENTS, ROUNDS = 32, 20
-# Of this row's users: the servers of others, which run at the same time, are captured too.
-TAG = f"u{os.getpid()}_"
 # pgbench ends a client at its first error: it is each client's last statement.
 PGBENCH = f"""\\set n :n + 1
 insert into t values (:client_id, :n);
@@ -70,15 +68,14 @@ class Release(test_sql.Server):
         self.assertIsNone(server.poll(), self.read("server.log"))
 
     def read_connections(self, path):
-        """Of each server's connection its statements, in order."""
+        """Of each connection its statements, in order."""
         found = collections.defaultdict(list)
         for text, comment, *parameters in self.decrypt(path, self.field, self.field, "frame.comment", *self.parameters):
             known = dict(re.findall(r"(\w+)=(\S*)", comment))
             self.assertRegex(known["duration"], r"^\d+\.\d{6}$")
             values = tuple(bytes.fromhex(value).decode() for value in ",".join(parameters).split(",") if value)
             outcome = "error" if "error" in known else "rows"
-            found[known["pid"], known[self.connection]].append(
-                Seen(text, values, known.get("user", "logged in before"), known.get("db"), f"{outcome}={known[outcome]}"))
+            found[known[self.connection]].append(Seen(text, values, known["user"], known.get("db"), f"{outcome}={known[outcome]}"))
         return list(found.values())
 
     def capture_load(self, run_load):
@@ -134,7 +131,7 @@ class PostgresReleases(Release):
         with open(self.path("load.sql"), "w", encoding="utf-8") as file:
             file.write(PGBENCH)
         loads = [self.start_in_root(f"{mode}.log", f"{self.programs}/pgbench", "-n", "-M", mode, "-D", "n=0", "-c", str(CLIENTS),
-                                    "-t", str(ROUNDS), "-f", self.path("load.sql"), "-h", self.path("pg"), "-U", f"{TAG}{mode}",
+                                    "-t", str(ROUNDS), "-f", self.path("load.sql"), "-h", self.path("pg"), "-U", f"u_{mode}",
                                     f"d_{mode}") for mode in self.MODES]
         for mode, load in zip(self.MODES, loads):
             load.wait(2 * lab.PATIENCE)
@@ -148,7 +145,7 @@ class PostgresReleases(Release):
                 for number, value in enumerate(parameters, 1):
                     text = text.replace(f"${number}", value)
                 parameters = ()
-            return Seen(text, parameters, f"{TAG}{mode}", f"d_{mode}", outcome)
+            return Seen(text, parameters, f"u_{mode}", f"d_{mode}", outcome)
 
         rows = []
         for n in range(1, ROUNDS + 1):
@@ -160,10 +157,10 @@ class PostgresReleases(Release):
     def check_release(self, suite, version):
         self.start_server(suite, version)
         for mode in self.MODES:
-            self.assertEqual(self.ask(f"create user {TAG}{mode}", f"create database d_{mode} owner {TAG}{mode}").returncode, 0)
-            self.in_root(*self.psql("-U", f"{TAG}{mode}", "-c", "create table t (a int, b int)", f"d_{mode}")[len(self.prefix):])
+            self.assertEqual(self.ask(f"create user u_{mode}", f"create database d_{mode} owner u_{mode}").returncode, 0)
+            self.in_root(*self.psql("-U", f"u_{mode}", "-c", "create table t (a int, b int)", f"d_{mode}")[len(self.prefix):])
         found = self.capture_load(self.run_pgbench)
-        self.assert_same([connection for connection in found if connection[0].user.startswith(TAG)],
+        self.assert_same([connection for connection in found if connection[0].user != "postgres"],
                          [self.expect(mode, client) for mode in self.MODES for client in range(CLIENTS)])
 
     def test_postgres_bullseye(self):
@@ -181,7 +178,7 @@ class PostgresReleases(Release):
 
 class MariaDBReleases(Release):
     module, field, parameters, connection = "mysqld", "mysql.query", (), "conn"
-    USERS = (f"{TAG}one", f"{TAG}two")
+    USERS = ("u_one", "u_two")
 
     def setUp(self):
         super().setUp()
@@ -206,7 +203,7 @@ class MariaDBReleases(Release):
             file.write(SYSBENCH)
         loads = [self.start_in_root(f"{user}.log", "sysbench", self.path("load.lua"), "--db-driver=mysql", "--time=0",
                                     f"--mysql-socket={self.path('my/socket')}", f"--mysql-user={user}", "--mysql-password=",
-                                    f"--mysql-db=d_{user}", f"--threads={CLIENTS}", f"--events={CLIENTS * ROUNDS}",
+                                    f"--mysql-db=d{user[1:]}", f"--threads={CLIENTS}", f"--events={CLIENTS * ROUNDS}",
                                     "--mysql-ignore-errors=all", "run") for user in self.USERS]
         for user, load in zip(self.USERS, loads):
             self.assertEqual(load.wait(2 * lab.PATIENCE), 0, self.read(f"{user}.log"))
@@ -214,7 +211,7 @@ class MariaDBReleases(Release):
     @staticmethod
     def expect(user, client, rounds):
         def statement(text, outcome):
-            return Seen(text, (), user, f"d_{user}", outcome)
+            return Seen(text, (), user, f"d{user[1:]}", outcome)
 
         rows = []
         for n in range(1, rounds + 1):
@@ -229,9 +226,9 @@ class MariaDBReleases(Release):
     def check_release(self, suite):
         self.start_server(suite)
         for user in self.USERS:
-            self.assertEqual(self.ask(f"create user {user}@localhost; create database d_{user}; create table d_{user}.t "
-                                      f"(a int, b int, key (a)); grant all on d_{user}.* to {user}@localhost").returncode, 0)
-        connections = [connection for connection in self.capture_load(self.run_sysbench) if connection[0].user in self.USERS]
+            self.assertEqual(self.ask(f"create user {user}@localhost; create database d{user[1:]}; create table d{user[1:]}.t "
+                                      f"(a int, b int, key (a)); grant all on d{user[1:]}.* to {user}@localhost").returncode, 0)
+        connections = [connection for connection in self.capture_load(self.run_sysbench) if connection[0].user != "root"]
         self.assertEqual(len(connections), CLIENTS * len(self.USERS))
         found = {}
         for connection in connections:
@@ -284,7 +281,7 @@ class MySQLReleases(Release):
                      (f"select nonsense{n}", "error=1054"),
                      (f"update t set b = b + 1000 where a = {client}", f"rows={n}"),
                      (f"update t set b = b - 1000 where a = {client}", f"rows={n}")]
-        return [Seen(text, (), f"{TAG}one", "d_one", outcome) for text, outcome in rows]
+        return [Seen(text, (), "u_one", "d_one", outcome) for text, outcome in rows]
 
     def run_clients(self):
         clients = []
@@ -293,7 +290,7 @@ class MySQLReleases(Release):
                 file.writelines(f"{statement.text};\n" for statement in self.expect(client))
             # Its own `source` is not allowed by default.
             clients.append(self.start_in_root(f"{client}.log", "sh", "-c", f"exec \"$@\" <{self.path(f'{client}.sql')}", "sh",
-                                              *self.client(f"{TAG}one", "d_one")[len(self.prefix):]))
+                                              *self.client("u_one", "d_one")[len(self.prefix):]))
         for client in clients:
             client.wait(2 * lab.PATIENCE)
         test_sql.Client(self.path("my/socket"), "caching_sha2_password").execute("select ? + 1", 41)
@@ -301,11 +298,11 @@ class MySQLReleases(Release):
     def test_mysql_sid(self):
         debian.extended()
         self.start_server("sid")
-        self.assertEqual(self.ask(f"create user {TAG}one@localhost; create database d_one; create table d_one.t (a int, b int, "
-                                  f"key (a)); grant all on d_one.* to {TAG}one@localhost").returncode, 0)
+        self.assertEqual(self.ask("create user u_one@localhost; create database d_one; create table d_one.t (a int, b int, key (a)); "
+                                  "grant all on d_one.* to u_one@localhost").returncode, 0)
         found = self.capture_load(self.run_clients)
         self.assertEqual([one[0] for one in found if one[0].text.endswith("+ 1")],
                          [Seen("select 41 + 1", (), "root", None, "rows=1")])
         own = [[one for one in connection if re.match("insert|select b|select nonsense|update", one.text)]
-               for connection in found if connection[0].user == f"{TAG}one"]
+               for connection in found if connection[0].user == "u_one"]
         self.assert_same(own, [self.expect(client) for client in range(CLIENTS)])

