@@ -328,9 +328,9 @@ void ec_state_step(struct ec_state *state, const struct ec_machine *machine, con
         state->registers[insn->dst2] = second;
 }
 
-static bool state_tracks(const struct ec_state *state)
+static bool state_tracks(const struct ec_machine *machine, const struct ec_state *state)
 {
-    for (int reg = 0; reg < EC_REG_MAX; reg++)
+    for (int reg = 0; reg < machine->n_registers; reg++)
         if (state->registers[reg].kind == EC_VALUE_TRACKED)
             return true;
     for (size_t i = 0; i < EC_STATE_SLOTS; i++)
@@ -350,10 +350,11 @@ static inline bool value_merge(struct ec_value *into, const struct ec_value *fro
 }
 
 /* True if `into` changed. The stack's depth is taken from the first path: compilers keep it equal. */
-static bool state_merge(struct ec_state *into, const struct ec_state *from, enum ec_flow_join join)
+static bool state_merge(const struct ec_machine *machine, struct ec_state *into, const struct ec_state *from,
+                        enum ec_flow_join join)
 {
     bool changed = false;
-    for (int reg = 0; reg < EC_REG_MAX; reg++)
+    for (int reg = 0; reg < machine->n_registers; reg++)
         changed |= value_merge(&into->registers[reg], &from->registers[reg], join);
     for (size_t i = 0; i < EC_STATE_SLOTS; i++) {
         struct ec_state_slot *slot = &into->slots[i];
@@ -377,6 +378,7 @@ static bool state_merge(struct ec_state *into, const struct ec_state *from, enum
 struct node {
     struct ec_insn insn;
     struct ec_state state;
+    struct node *next, *target; /* where control goes on; NULL: not known yet */
     bool queued;
 };
 
@@ -390,29 +392,39 @@ struct run {
     GQueue queue;
 };
 
-static void run_reach(struct run *run, uint64_t address, const struct ec_state *state)
+/* NULL if there is no instruction, or no room. */
+static struct node *node_add(struct run *run, uint64_t address, const struct ec_state *state)
 {
-    if (run->tracks && !state_tracks(state))
-        return;
-    struct node *node = g_hash_table_lookup(run->by_address, &address);
-    if (!node) {
-        struct ec_insn insn;
-        if (!ec_code_read(run->code, address, &insn))
-            return;
-        if (run->nodes->len == NODES_MAX) {
-            run->complete = false;
-            return;
-        }
-        node = g_new(struct node, 1);
-        *node = (struct node){.insn = insn, .state = *state};
-        g_ptr_array_add(run->nodes, node);
-        g_hash_table_insert(run->by_address, &node->insn.address, node);
-    } else if (!state_merge(&node->state, state, run->join)) {
-        return;
+    struct ec_insn insn;
+    if (!ec_code_read(run->code, address, &insn))
+        return NULL;
+    if (run->nodes->len == NODES_MAX) {
+        run->complete = false;
+        return NULL;
     }
-    if (!node->queued)
-        g_queue_push_tail(&run->queue, node);
-    node->queued = true;
+    struct node *node = g_new(struct node, 1);
+    node->insn = insn;
+    node->state = *state;
+    node->next = node->target = NULL;
+    node->queued = false;
+    g_ptr_array_add(run->nodes, node);
+    g_hash_table_insert(run->by_address, &node->insn.address, node);
+    return node;
+}
+
+/* `known`: the node there, once it has been met. */
+static void run_reach(struct run *run, uint64_t address, const struct ec_state *state, struct node **known)
+{
+    if (run->tracks && !state_tracks(run->code->machine, state))
+        return;
+    if (!*known)
+        *known = g_hash_table_lookup(run->by_address, &address);
+    if (*known ? !state_merge(run->code->machine, &(*known)->state, state, run->join)
+               : !(*known = node_add(run, address, state)))
+        return;
+    if (!(*known)->queued)
+        g_queue_push_tail(&run->queue, *known);
+    (*known)->queued = true;
 }
 
 static void run_step(struct run *run, struct node *node)
@@ -423,10 +435,10 @@ static void run_step(struct run *run, struct node *node)
     if ((insn->op == EC_OP_JUMP || insn->op == EC_OP_BRANCH) && insn->target &&
         !ec_code_is_function(run->code, insn->target)) {
         address_add(run->code->followed, insn->target);
-        run_reach(run, insn->target, &state);
+        run_reach(run, insn->target, &state, &node->target);
     }
     if (insn->op != EC_OP_JUMP && insn->op != EC_OP_STOP)
-        run_reach(run, insn->address + insn->length, &state);
+        run_reach(run, insn->address + insn->length, &state, &node->next);
 }
 
 bool ec_flow_run(struct ec_code *code, uint64_t address, const struct ec_state *state, enum ec_flow_join join,
@@ -436,12 +448,13 @@ bool ec_flow_run(struct ec_code *code, uint64_t address, const struct ec_state *
     g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(g_free);
     struct run run = {.code = code,
                       .join = join,
-                      .tracks = state_tracks(state),
+                      .tracks = state_tracks(code->machine, state),
                       .complete = true,
                       .by_address = by_address,
                       .nodes = nodes,
                       .queue = G_QUEUE_INIT};
-    run_reach(&run, address, state);
+    struct node *first = NULL;
+    run_reach(&run, address, state, &first);
     for (struct node *node; (node = g_queue_pop_head(&run.queue));) {
         node->queued = false;
         if (++code->steps >= STEPS_MAX) {

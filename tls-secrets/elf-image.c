@@ -120,6 +120,7 @@ static void segment_add(struct ec_elf_image *image, const Elf64_Phdr *header)
         .address = header->p_vaddr,
         .size = header->p_filesz,
         .executable = header->p_flags & PF_X,
+        .writable = header->p_flags & PF_W,
     };
 }
 

@@ -36,7 +36,7 @@ struct ec_elf_segment {
     uint64_t offset; /* bytes in the file */
     uint64_t address;
     uint64_t size; /* bytes in the file */
-    bool executable;
+    bool executable, writable;
 };
 /* The i-th one, NULL behind the last. */
 const struct ec_elf_segment *ec_elf_image_get_segment(const struct ec_elf_image *image, size_t i);

@@ -11,6 +11,7 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 static const struct ec_machine machines[] = {
     {
         .elf_machine = EM_X86_64,
+        .n_registers = 16,
         .args = {RDI, RSI, RDX, RCX, R8, R9, EC_REG_NONE, EC_REG_NONE},
         .stack = RSP,
         .frame = RBP,
@@ -18,6 +19,7 @@ static const struct ec_machine machines[] = {
     },
     {
         .elf_machine = EM_AARCH64,
+        .n_registers = EC_REG_MAX,
         .args = {0, 1, 2, 3, 4, 5, 6, 7},
         .stack = 31,
         .frame = 29,

@@ -55,7 +55,8 @@ struct ec_insn {
 /* What a calling convention says: System V AMD64 ABI 1.0 3.2; AAPCS64 6.1. */
 struct ec_machine {
     int elf_machine;
-    int8_t args[8]; /* EC_REG_NONE behind the last */
+    int8_t n_registers; /* that an instruction may name: from 0 on */
+    int8_t args[8];     /* EC_REG_NONE behind the last */
     int8_t stack, frame;
     uint32_t volatiles; /* bit per register that a call may change */
 };

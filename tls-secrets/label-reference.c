@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Finding references does not disassemble the program: position-independent x86-64 code holds the distance from the
- * instruction's end to the string in its last 4 bytes (lea), fixed-position code the address itself (mov). So every
- * 4 bytes of code are tried as such, against a bitmap of the wanted addresses' low bits; what passes is decoded. An
- * instruction stream that was mistaken for another gives no harm: what counts is on which callee the labels agree.
- * aarch64: every `add xd, xn, #imm12` with the string's page offset, and the nearest `adrp xn` before it; likewise
- * every `ldr xd, [xn, #imm12]` of a word that is relocated to the string: the global offset table, by which NSS's
- * libssl3 has them. (On x86-64 the linker makes a lea of such a load.)
+ * instruction's end to the string in its last 4 bytes (lea, whose opcode is looked for), fixed-position code the
+ * address itself as well (mov): there every 4 bytes of code are tried as either. What passes a bitmap of the wanted
+ * addresses' low bits is decoded. An instruction stream that was mistaken for another gives no harm: what counts is on
+ * which callee the labels agree. aarch64: every `add xd, xn, #imm12` with the string's page offset, and the nearest
+ * `adrp xn` before it; likewise every `ldr xd, [xn, #imm12]` of a word that is relocated to the string: the global
+ * offset table, by which NSS's libssl3 has them. (On x86-64 the linker makes a lea of such a load.)
  */
 #include "label-reference.h"
 
@@ -294,25 +294,54 @@ static size_t x86_skip(const struct reference_scan *scan, const uint8_t *piece, 
         uint16_t value, relative;
         memcpy(&value, piece + i, sizeof(value));
         relative = (uint16_t)(address + i + 4 + value);
-        if (bits[relative >> 3] >> (relative & 7) & 1 || (scan->fixed_position && bits[value >> 3] >> (value & 7) & 1))
+        if (bits[relative >> 3] >> (relative & 7) & 1 || bits[value >> 3] >> (value & 7) & 1)
             break;
     }
     return i;
 }
 
-static bool x86_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+static void x86_try(struct reference_scan *scan, uint64_t last, uint64_t target)
+{
+    const struct ec_label_place *place = NULL;
+    if (maybe_wanted(scan, target) && (place = place_find(scan->strings, target)))
+        x86_candidate(scan, last, place);
+}
+
+static uint64_t x86_relative(const uint8_t *last, uint64_t address)
+{
+    int32_t distance;
+    memcpy(&distance, last, sizeof(distance));
+    return address + sizeof(distance) + (uint64_t)(int64_t)distance;
+}
+
+static bool x86_fixed_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
 {
     struct reference_scan *scan = data;
     uint64_t address = scan->segment->address + (at - scan->segment->offset);
     for (size_t i = 0; (i = x86_skip(scan, piece, i, len, address)) + 4 <= len && !scan->use->exhausted; i++) {
         uint32_t value;
         memcpy(&value, piece + i, sizeof(value));
-        uint64_t relative = address + i + 4 + (uint64_t)(int64_t)(int32_t)value;
-        const struct ec_label_place *place = NULL;
-        if (maybe_wanted(scan, relative) && (place = place_find(scan->strings, relative)))
-            x86_candidate(scan, address + i, place);
-        if (scan->fixed_position && maybe_wanted(scan, value) && (place = place_find(scan->strings, value)))
-            x86_candidate(scan, address + i, place);
+        x86_try(scan, address + i, x86_relative(piece + i, address + i));
+        x86_try(scan, address + i, value);
+    }
+    return !scan->use->exhausted;
+}
+
+/* lea reg, [rip + distance]: opcode, ModR/M with mod 0 and r/m 5, 4 bytes (Intel SDM 2.2.1.6) */
+enum { LEA = 0x8d, LEA_LEN = 6, MODRM_MASK = 0xc7, MODRM_RIP = 0x05 };
+
+static bool x86_relative_scan(const uint8_t *piece, size_t len, uint64_t at, void *data)
+{
+    struct reference_scan *scan = data;
+    uint64_t address = scan->segment->address + (at - scan->segment->offset);
+    const uint8_t *end = piece + len;
+    for (const uint8_t *hit = piece; end - hit >= LEA_LEN && !scan->use->exhausted; hit++) {
+        hit = memchr(hit, LEA, (size_t)(end - hit) - (LEA_LEN - 1));
+        if (!hit)
+            break;
+        const uint8_t *last = hit + 2;
+        if ((hit[1] & MODRM_MASK) == MODRM_RIP)
+            x86_try(scan, address + (uint64_t)(last - piece), x86_relative(last, address + (uint64_t)(last - piece)));
     }
     return !scan->use->exhausted;
 }
@@ -417,10 +446,11 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
     low_bits_set(scan, strings->places);
     if (arm64)
         words_find(scan, image);
+    ec_elf_visit visit = arm64 ? arm64_scan : scan->fixed_position ? x86_fixed_scan : x86_relative_scan;
+    size_t overlap = arm64 ? 0 : scan->fixed_position ? 3 : LEA_LEN - 1;
     for (size_t i = 0; (scan->segment = ec_elf_image_get_segment(image, i)); i++)
         if (scan->segment->executable)
-            ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, arm64 ? 0 : 3,
-                              arm64 ? arm64_scan : x86_scan, scan);
+            ec_elf_image_scan(image, scan->segment->offset, scan->segment->size, overlap, visit, scan);
     references_follow(scan);
     g_array_sort(ret_use->takers, taker_compare);
     ret_use->exhausted |= ec_code_is_exhausted(code);

@@ -105,15 +105,25 @@ static void segments_scan(const struct ec_elf_image *image, bool executable, ec_
             ec_elf_image_scan(image, segment->offset, segment->size, TEXT_LEN, scan, search);
 }
 
-/* The text stands among the constants, mostly; linkers of before 2018 put those and code into one segment. */
+static bool is_constant(const struct ec_elf_segment *segment)
+{
+    return !segment->executable && !segment->writable;
+}
+
+/* The text stands among the constants. Linkers of before 2018 put those and code into one segment. */
 static bool version_find(int fd, ec_elf_visit scan, char ret_version[static VERSION_LEN])
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
     struct version_search search = {};
-    if (image) {
-        segments_scan(image, false, scan, &search);
+    const struct ec_elf_segment *segment = NULL;
+    bool has_constants = false;
+    if (!image)
+        return false;
+    segments_scan(image, false, scan, &search);
+    for (size_t i = 0; (segment = ec_elf_image_get_segment(image, i)); i++)
+        has_constants |= is_constant(segment);
+    if (!has_constants)
         segments_scan(image, true, scan, &search);
-    }
     if (!search.version[0])
         return false;
     memcpy(ret_version, search.version, sizeof(search.version));
