@@ -111,22 +111,54 @@ static bool is_ours(int fd, mode_t type)
            (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* -1 if there is none that is ours alone. */
-static int directory_open(bool make)
+struct ec_hook_cache {
+    GMutex lock;
+    int directory; /* -1: not (yet) open */
+    bool counted;
+    unsigned n_entries; /* if they were counted: those that there are, or more */
+};
+
+ec_hook_cache *ec_hook_cache_new(void)
+{
+    ec_hook_cache *cache = g_new0(ec_hook_cache, 1);
+
+    g_mutex_init(&cache->lock);
+    cache->directory = -1;
+    return cache;
+}
+
+void ec_hook_cache_free(ec_hook_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    if (cache->directory >= 0)
+        close(cache->directory);
+    g_mutex_clear(&cache->lock);
+    g_free(cache);
+}
+
+/* -1 if there is none that is ours alone. Under the lock. */
+static int directory_open(ec_hook_cache *cache, bool make)
 {
     g_autofree char *path = g_build_filename(g_get_user_cache_dir(), "ecapture", NULL);
 
+    if (cache->directory >= 0)
+        return cache->directory;
     if (make && g_mkdir_with_parents(path, 0700) != 0)
         return -1;
     g_auto(ec_fd) fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 && is_ours(fd, S_IFDIR) ? ec_fd_steal(&fd) : -1;
+    if (fd >= 0 && is_ours(fd, S_IFDIR))
+        cache->directory = ec_fd_steal(&fd);
+    return cache->directory;
 }
 
-static bool entry_read(const char *build_id, struct ec_hook_entry *ret_entry)
+static bool entry_read(ec_hook_cache *cache, const char *build_id, struct ec_hook_entry *ret_entry)
 {
-    g_auto(ec_fd) directory = directory_open(false);
     char text[ENTRY_LEN_MAX + 1];
 
+    g_mutex_lock(&cache->lock);
+    const int directory = directory_open(cache, false);
+    g_mutex_unlock(&cache->lock);
     if (directory < 0)
         return false;
     g_auto(ec_fd) fd = openat(directory, build_id, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -142,7 +174,7 @@ static bool signature_read(int fd, uint64_t offset, uint8_t signature[static EC_
     return pread(fd, signature, EC_HOOK_SIGNATURE_LEN, (off_t)offset) == EC_HOOK_SIGNATURE_LEN;
 }
 
-bool ec_hook_cache_get(int fd, struct ec_hook_point *ret_point)
+bool ec_hook_cache_get(ec_hook_cache *cache, int fd, struct ec_hook_point *ret_point)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
     g_autoptr(GError) reason = NULL;
@@ -150,7 +182,7 @@ bool ec_hook_cache_get(int fd, struct ec_hook_point *ret_point)
     struct ec_hook_entry entry;
 
     if (image == NULL || ec_elf_image_get_build_id(image)[0] == '\0' ||
-        !entry_read(ec_elf_image_get_build_id(image), &entry))
+        !entry_read(cache, ec_elf_image_get_build_id(image), &entry))
         return false;
     if (!signature_read(fd, entry.point.function_offset, signature) ||
         memcmp(signature, entry.signature, sizeof(signature)) != 0)
@@ -166,22 +198,44 @@ static bool is_entry_name(const char *name)
     return name[0] != '.' && name[0] != '\0';
 }
 
-/* Leaves room for one more. */
-static void make_room(int directory)
+static void entries_count(DIR *entries, ec_hook_cache *cache)
 {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    g_autoptr(DIR) entries = copy >= 0 ? fdopendir(copy) : NULL;
     const struct dirent *entry;
-    unsigned count = 0;
 
+    cache->counted = true;
+    cache->n_entries = 0;
     while (entries != NULL && (entry = readdir(entries)) != NULL)
-        count += is_entry_name(entry->d_name);
-    if (count < ENTRIES_MAX)
+        cache->n_entries += is_entry_name(entry->d_name);
+}
+
+/* Leaves room for one more. Under the lock. */
+static void make_room(ec_hook_cache *cache)
+{
+    const struct dirent *entry;
+
+    if (cache->counted && ++cache->n_entries <= ENTRIES_MAX)
         return;
+    int copy = openat(cache->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(DIR) entries = copy >= 0 ? fdopendir(copy) : NULL;
+    entries_count(entries, cache);
+    if (cache->n_entries < ENTRIES_MAX)
+        return;
+    cache->n_entries = 0;
     rewinddir(entries);
     while ((entry = readdir(entries)) != NULL)
         if (is_entry_name(entry->d_name))
-            unlinkat(directory, entry->d_name, 0);
+            unlinkat(cache->directory, entry->d_name, 0);
+}
+
+/* -1 if there is none to write to. */
+static int directory_prepare(ec_hook_cache *cache)
+{
+    g_mutex_lock(&cache->lock);
+    const int directory = directory_open(cache, true);
+    if (directory >= 0)
+        make_room(cache);
+    g_mutex_unlock(&cache->lock);
+    return directory;
 }
 
 static bool entry_write(int directory, const char *build_id, const char *text)
@@ -200,7 +254,7 @@ static bool entry_write(int directory, const char *build_id, const char *text)
     return false;
 }
 
-void ec_hook_cache_put(int fd, const struct ec_hook_point *point)
+void ec_hook_cache_put(ec_hook_cache *cache, int fd, const struct ec_hook_point *point)
 {
     struct ec_hook_entry entry = {.point = *point};
 
@@ -209,11 +263,10 @@ void ec_hook_cache_put(int fd, const struct ec_hook_point *point)
         return;
     if (point->build_id[0] == '\0' || !signature_read(fd, point->function_offset, entry.signature))
         return;
-    g_auto(ec_fd) directory = directory_open(true);
+    const int directory = directory_prepare(cache);
     if (directory < 0)
         return;
     g_autofree char *text = ec_hook_entry_format(&entry);
-    make_room(directory);
     if (!entry_write(directory, point->build_id, text))
         ec_log_debug("the hook point of %s could not be kept: %s", point->build_id, g_strerror(errno));
 }

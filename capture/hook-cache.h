@@ -11,6 +11,7 @@
  */
 #include "hook-point.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,7 +27,12 @@ char *ec_hook_entry_format(const struct ec_hook_entry *entry);
 /* `text`: `len` bytes from anywhere. */
 bool ec_hook_entry_parse(const char *text, size_t len, struct ec_hook_entry *ret_entry);
 
-/* The hook point of the ELF file `fd`, borrowed; false if it isn't known. */
-bool ec_hook_cache_get(int fd, struct ec_hook_point *ret_point);
+/* The directory, opened once. */
+typedef struct ec_hook_cache ec_hook_cache;
+ec_hook_cache *ec_hook_cache_new(void);
+void ec_hook_cache_free(ec_hook_cache *cache);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_hook_cache, ec_hook_cache_free)
+/* The hook point of the ELF file `fd`, borrowed; false if it isn't known. These two may be called by many threads. */
+bool ec_hook_cache_get(ec_hook_cache *cache, int fd, struct ec_hook_point *ret_point);
 /* Keeps a hook point that was found in `fd`; without a build ID or a directory to write to nothing happens. */
-void ec_hook_cache_put(int fd, const struct ec_hook_point *point);
+void ec_hook_cache_put(ec_hook_cache *cache, int fd, const struct ec_hook_point *point);

@@ -45,6 +45,7 @@ struct ec_target_list {
     ec_proc *proc;
     GPtrArray *processes; /* of struct ec_process *, by pid */
     ec_library_set *set;
+    ec_hook_cache *cache;
     GHashTable *barren;     /* of struct program_id: programs that were looked into and hold no TLS library */
     ec_hook_search *search; /* borrowed; NULL: everything is looked for at once */
     GPtrArray *unread;      /* of struct unread *, while /proc is scanned; else NULL */
@@ -118,6 +119,7 @@ ec_target_list *ec_target_list_new_empty(bool find_points)
     list->proc = ec_proc_new();
     list->processes = g_ptr_array_new_with_free_func(process_free);
     list->set = ec_library_set_new();
+    list->cache = ec_hook_cache_new();
     list->barren = g_hash_table_new_full(program_id_hash, program_id_equal, g_free, NULL);
     return list;
 }
@@ -130,6 +132,7 @@ void ec_target_list_free(ec_target_list *list)
     g_ptr_array_unref(list->processes);
     g_hash_table_unref(list->barren);
     ec_library_set_free(list->set);
+    ec_hook_cache_free(list->cache);
     g_free(list);
 }
 
@@ -212,13 +215,13 @@ static bool library_read(const ec_target_list *list, struct ec_library *library,
         library->module = twin->module;
         return true;
     }
-    const bool known = library_is_cached(library) && ec_hook_cache_get(library->fd, &library->point);
+    const bool known = library_is_cached(library) && ec_hook_cache_get(list->cache, library->fd, &library->point);
     if (!known && search_start(list, library, root))
         return true;
     const bool found = known || point_find(library, root, &library->point, &error);
     library_settle(library, found, error);
     if (found && !known && library_is_cached(library))
-        ec_hook_cache_put(library->fd, &library->point);
+        ec_hook_cache_put(list->cache, library->fd, &library->point);
     const bool has_crypto = library->point.kind == EC_LIBRARY_OPENSSL || library->point.kind == EC_LIBRARY_LIBRESSL;
     if (found && has_crypto && library->point.version[0] == '\0' && crypto_fd >= 0)
         ec_hook_point_ask_crypto(&library->point, crypto_fd);
@@ -312,7 +315,7 @@ const struct ec_library *ec_target_list_settle(ec_target_list *list)
     library->point = result.point;
     library_settle(library, result.found, error);
     if (library->hookable)
-        ec_hook_cache_put(library->fd, &library->point);
+        ec_hook_cache_put(list->cache, library->fd, &library->point);
     ec_library_set_offer_twin(list->set, library);
     return library;
 }

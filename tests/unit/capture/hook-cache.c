@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -35,6 +36,20 @@ static void take_library(const char *path, void *data)
     } else {
         close(fd);
     }
+}
+
+static bool get(int fd, struct ec_hook_point *ret_point)
+{
+    g_autoptr(ec_hook_cache) cache = ec_hook_cache_new();
+
+    return ec_hook_cache_get(cache, fd, ret_point);
+}
+
+static void put(int fd, const struct ec_hook_point *point)
+{
+    g_autoptr(ec_hook_cache) cache = ec_hook_cache_new();
+
+    ec_hook_cache_put(cache, fd, point);
 }
 
 /* GLib asks for the directory once: before the first test. */
@@ -89,7 +104,7 @@ static struct fixture *begin(void **state)
         skip();
     }
     empty_home(fixture);
-    ec_hook_cache_put(fixture->fd, &fixture->point);
+    put(fixture->fd, &fixture->point);
     return fixture;
 }
 
@@ -98,7 +113,7 @@ static bool is_known(const struct fixture *fixture)
     struct ec_hook_point point;
 
     memset(&point, 0x5a, sizeof(point));
-    if (!ec_hook_cache_get(fixture->fd, &point))
+    if (!get(fixture->fd, &point))
         return false;
     assert_int_equal(point.kind, fixture->point.kind);
     assert_int_equal(point.method, fixture->point.method);
@@ -145,7 +160,7 @@ static void get_corrupt_entry_is_false(void **state)
         assert_true(g_file_set_contents(fixture->entry, changed, (gssize)len, NULL));
         /* a changed kind or version is no lie about the code */
         struct ec_hook_point point;
-        if (ec_hook_cache_get(fixture->fd, &point)) {
+        if (get(fixture->fd, &point)) {
             assert_int_equal(point.function_offset, fixture->point.function_offset);
             assert_int_equal(point.probe_offset, fixture->point.probe_offset);
         }
@@ -162,14 +177,14 @@ static void get_entry_of_another_function_is_false(void **state)
     for (int shift = 1; shift < 64; shift++) {
         struct ec_hook_point point = fixture->point;
         point.function_offset += (uint64_t)shift * 64 + 1;
-        ec_hook_cache_put(fixture->fd, &point);
+        put(fixture->fd, &point);
         struct ec_hook_point got;
-        if (ec_hook_cache_get(fixture->fd, &got))
+        if (get(fixture->fd, &got))
             assert_int_equal(got.random_offset, fixture->point.random_offset);
     }
     struct ec_hook_point outside = fixture->point;
     outside.function_offset = 0;
-    ec_hook_cache_put(fixture->fd, &outside);
+    put(fixture->fd, &outside);
     assert_false(is_known(fixture));
 }
 
@@ -181,9 +196,9 @@ static void get_entry_of_another_kind_is_false(void **state)
     for (enum ec_library_kind kind = 0; kind < EC_LIBRARY_KIND_MAX; kind++) {
         struct ec_hook_point point = fixture->point, got;
         point.kind = kind;
-        ec_hook_cache_put(fixture->fd, &point);
+        put(fixture->fd, &point);
         bool fits = is_gnutls ? kind == EC_LIBRARY_GNUTLS : kind == EC_LIBRARY_OPENSSL || kind == EC_LIBRARY_BORINGSSL;
-        assert_int_equal(ec_hook_cache_get(fixture->fd, &got), fits);
+        assert_int_equal(get(fixture->fd, &got), fits);
     }
 }
 
@@ -209,6 +224,115 @@ static void get_entry_behind_symlink_is_false(void **state)
     assert_false(is_known(fixture));
 }
 
+static void require_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    print_message("skipped: needs root to give files away\n");
+    skip();
+}
+
+static void get_entry_of_another_user_is_false(void **state)
+{
+    struct fixture *fixture = begin(state);
+
+    require_root();
+    assert_int_equal(chown(fixture->entry, 65534, 65534), 0);
+    assert_false(is_known(fixture));
+    assert_int_equal(chown(fixture->entry, 0, 0), 0);
+    assert_true(is_known(fixture));
+    assert_int_equal(chown(fixture->directory, 65534, 65534), 0);
+    assert_false(is_known(fixture));
+}
+
+static void get_directory_behind_symlink_is_false(void **state)
+{
+    struct fixture *fixture = begin(state);
+    g_autofree char *moved = g_build_filename(fixture->home, "moved", NULL);
+
+    assert_int_equal(g_rename(fixture->directory, moved), 0);
+    assert_int_equal(symlink("moved", fixture->directory), 0);
+    assert_false(is_known(fixture));
+    put(fixture->fd, &fixture->point);
+    assert_false(is_known(fixture));
+}
+
+static void get_entry_that_is_no_file_is_false(void **state)
+{
+    struct fixture *fixture = begin(state);
+
+    assert_int_equal(g_unlink(fixture->entry), 0);
+    assert_int_equal(mkfifo(fixture->entry, 0600), 0);
+    assert_false(is_known(fixture));
+    assert_int_equal(g_unlink(fixture->entry), 0);
+    assert_int_equal(g_mkdir(fixture->entry, 0700), 0);
+    assert_false(is_known(fixture));
+    put(fixture->fd, &fixture->point);
+    assert_false(is_known(fixture));
+}
+
+/* The same build ID, but another file: the function was changed, or is no longer there. */
+static void get_stale_entry_is_false(void **state)
+{
+    struct fixture *fixture = begin(state);
+    g_autofree char *path = g_build_filename(fixture->home, "changed", NULL);
+    g_autofree uint8_t *contents = NULL;
+    struct stat status;
+    struct ec_hook_point point;
+
+    assert_int_equal(fstat(fixture->fd, &status), 0);
+    contents = g_malloc((gsize)status.st_size);
+    assert_int_equal(pread(fixture->fd, contents, (size_t)status.st_size, 0), status.st_size);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, contents, (size_t)status.st_size), status.st_size);
+    assert_true(get(fd, &point));
+    assert_int_equal(pwrite(fd, "\xcc", 1, (off_t)fixture->point.function_offset), 1);
+    assert_false(get(fd, &point));
+    assert_int_equal(ftruncate(fd, (off_t)fixture->point.function_offset), 0);
+    assert_false(get(fd, &point));
+    close(fd);
+}
+
+/* Whoever can't keep what was found does without. */
+static void put_no_directory_does_no_harm(void **state)
+{
+    struct fixture *fixture = begin(state);
+
+    empty_home(fixture);
+    assert_true(g_file_set_contents(fixture->directory, "a file", -1, NULL));
+    put(fixture->fd, &fixture->point);
+    assert_false(is_known(fixture));
+    assert_int_equal(g_unlink(fixture->directory), 0);
+    require_root();
+    pid_t child = fork();
+    if (child == 0) {
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(2);
+        put(fixture->fd, &fixture->point);
+        _exit(is_known(fixture) ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static void put_by_one_cache_counts_what_it_adds(void **state)
+{
+    struct fixture *fixture = begin(state);
+    g_autoptr(ec_hook_cache) cache = ec_hook_cache_new();
+
+    ec_hook_cache_put(cache, fixture->fd, &fixture->point);
+    for (int i = 0; i < 4096; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%08x", fixture->directory, i);
+        assert_true(g_file_set_contents(path, "", 0, NULL));
+    }
+    for (int i = 0; i < 4096; i++)
+        ec_hook_cache_put(cache, fixture->fd, &fixture->point);
+    g_autofree char *old = g_strdup_printf("%s/%08x", fixture->directory, 1);
+    assert_false(g_file_test(old, G_FILE_TEST_EXISTS));
+    assert_true(is_known(fixture));
+}
+
 static void put_full_directory_starts_afresh(void **state)
 {
     struct fixture *fixture = begin(state);
@@ -217,7 +341,7 @@ static void put_full_directory_starts_afresh(void **state)
         g_autofree char *path = g_strdup_printf("%s/%08x", fixture->directory, i);
         assert_true(g_file_set_contents(path, "", 0, NULL));
     }
-    ec_hook_cache_put(fixture->fd, &fixture->point);
+    put(fixture->fd, &fixture->point);
     assert_true(is_known(fixture));
     g_autofree char *old = g_strdup_printf("%s/%08x", fixture->directory, 1);
     assert_false(g_file_test(old, G_FILE_TEST_EXISTS));
@@ -262,6 +386,12 @@ int main(void)
         cmocka_unit_test(get_entry_of_another_kind_is_false),
         cmocka_unit_test(get_entry_that_others_may_write_is_false),
         cmocka_unit_test(get_entry_behind_symlink_is_false),
+        cmocka_unit_test(get_entry_of_another_user_is_false),
+        cmocka_unit_test(get_directory_behind_symlink_is_false),
+        cmocka_unit_test(get_entry_that_is_no_file_is_false),
+        cmocka_unit_test(get_stale_entry_is_false),
+        cmocka_unit_test(put_no_directory_does_no_harm),
+        cmocka_unit_test(put_by_one_cache_counts_what_it_adds),
         cmocka_unit_test(put_full_directory_starts_afresh),
         cmocka_unit_test(entry_parse_other_text_is_refused),
     };
