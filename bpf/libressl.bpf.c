@@ -7,6 +7,7 @@
  */
 #include "cookie.bpf.h"
 #include "secret.bpf.h"
+#include "tls13-label.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
 /* Bytes of the connection's state that are searched; LibreSSL 3.8 and 4.3 have the address within the first KiB. */
@@ -15,34 +16,9 @@
 /* More than the object of all secrets has. */
 #define SECRETS_BYTES 1024
 
-/* Each in its struct tls13_secret of 16 bytes: two of the handshake, in a row, and three behind them. */
-enum { N_HANDSHAKE = 2, N_SECRETS = 5 };
-/* Volatile, as master_label is. */
-static const volatile char names[N_SECRETS][EC_LABEL_LEN] = {
-    "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
-    "SERVER_HANDSHAKE_TRAFFIC_SECRET",
-    "CLIENT_TRAFFIC_SECRET_0",
-    "SERVER_TRAFFIC_SECRET_0",
-    "EXPORTER_SECRET",
-};
-
-/* The first 16 bytes of a label (RFC 8446 7.1), as two words of a little-endian machine; the text ends in the second
- * one, whose bytes behind the NUL are another string's. */
-struct label_words {
-    uint64_t first, second;
-};
-#define WORD(a, b, c, d, e, f, g, h)                                                                                   \
-    ((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 | (uint64_t)(e) << 32 |            \
-     (uint64_t)(f) << 40 | (uint64_t)(g) << 48 | (uint64_t)(h) << 56)
-#define C_HS_TRA WORD('c', ' ', 'h', 's', ' ', 't', 'r', 'a')
-#define S_HS_TRA WORD('s', ' ', 'h', 's', ' ', 't', 'r', 'a')
-#define C_AP_TRA WORD('c', ' ', 'a', 'p', ' ', 't', 'r', 'a')
-#define S_AP_TRA WORD('s', ' ', 'a', 'p', ' ', 't', 'r', 'a')
-#define EXP_MAST WORD('e', 'x', 'p', ' ', 'm', 'a', 's', 't')
-#define FFIC WORD('f', 'f', 'i', 'c', 0, 0, 0, 0)
-#define FFIC_MASK 0xffffffffff
-#define ER WORD('e', 'r', 0, 0, 0, 0, 0, 0)
-#define ER_MASK 0xffffff
+/* Each in its struct tls13_secret of 16 bytes, in tls13-label.bpf.h's order: two of the handshake, in a row, and three
+ * behind them. */
+enum { N_HANDSHAKE = TLS13_CLIENT_APPLICATION, N_SECRETS = TLS13_EXPORTER + 1 };
 
 struct tls13_secret {
     uint64_t data, len;
@@ -73,20 +49,6 @@ static __always_inline void take_connection(uint64_t ssl)
 
     if (!known || known->ssl != ssl)
         bpf_map_update_elem(&libressl_threads, &id, &thread, BPF_ANY);
-}
-
-/* Below N_SECRETS, or that. */
-static __always_inline uint32_t find_label(const struct label_words *label)
-{
-    if (label->first == EXP_MAST)
-        return (label->second & ER_MASK) == ER ? 4 : N_SECRETS;
-    if ((label->second & FFIC_MASK) != FFIC)
-        return N_SECRETS;
-    return label->first == C_HS_TRA   ? 0
-           : label->first == S_HS_TRA ? 1
-           : label->first == C_AP_TRA ? 2
-           : label->first == S_AP_TRA ? 3
-                                      : N_SECRETS;
 }
 
 static __always_inline uint64_t secret_place(uint64_t cookie, uint64_t n)
@@ -135,7 +97,7 @@ static __always_inline void emit_due(struct libressl_thread *thread, uint64_t co
         event->object = thread->ssl;
     __builtin_memcpy(event->client_random, thread->random, EC_RANDOM_LEN);
     for (uint32_t i = 0; i < EC_LABEL_LEN; i++)
-        event->label[i] = names[due][i];
+        event->label[i] = tls13_names[due][i];
     event->label_len = label_len(event->label);
     secret_end(event,
                !read_user_bounded(event->secret, EC_SECRET_LEN, secret.len, (const void *)secret.data, sleepable));
@@ -179,7 +141,7 @@ static __always_inline void take_derivation(uint64_t cookie, uint64_t out, const
 {
     uint64_t id = bpf_get_current_pid_tgid();
     struct libressl_thread *thread = bpf_map_lookup_elem(&libressl_threads, &id);
-    struct label_words words = {};
+    struct tls13_label words = {};
     uint32_t n;
 
     if (thread && thread->secrets && out - thread->secrets < SECRETS_BYTES)
@@ -190,8 +152,8 @@ static __always_inline void take_derivation(uint64_t cookie, uint64_t out, const
         counter_add(EC_DROP_SECRET_FAULT, 1);
         return;
     }
-    n = find_label(&words);
-    if (n == N_SECRETS)
+    n = tls13_label_find(&words);
+    if (n >= N_SECRETS)
         return;
     if (thread)
         begin_secret(thread, cookie, out - secret_place(cookie, n), n, sleepable);

@@ -7,17 +7,6 @@
 #include "cookie.bpf.h"
 #include "plaintext.bpf.h"
 
-static __always_inline long read_random(uint8_t random[EC_RANDOM_LEN], const uint8_t *ssl, uint64_t cookie,
-                                        bool sleepable)
-{
-    const uint8_t *base = ssl;
-
-    if (EC_SECRET_COOKIE_INDIRECT(cookie) &&
-        read_user(&base, sizeof(base), ssl + EC_SECRET_COOKIE_POINTER(cookie), sleepable))
-        return -1;
-    return read_user(random, EC_RANDOM_LEN, base + EC_SECRET_COOKIE_OFFSET(cookie), sleepable);
-}
-
 static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
 {
     uint64_t cookie = attach_cookie(ctx), len = read_argument(ctx, cookie, 3);
@@ -32,7 +21,7 @@ static __always_inline int secret(struct pt_regs *ctx, bool sleepable)
     is_whole =
         !read_label(event->label, (const void *)read_argument(ctx, cookie, 1), sleepable) &&
         !read_user_bounded(event->secret, EC_SECRET_LEN, len, (const void *)read_argument(ctx, cookie, 2), sleepable) &&
-        !read_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
+        !read_client_random(event->client_random, (const uint8_t *)read_argument(ctx, cookie, 0), cookie, sleepable);
     event->label_len = label_len(event->label);
     event->object = read_argument(ctx, cookie, 0);
     if (is_whole)

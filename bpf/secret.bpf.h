@@ -104,6 +104,18 @@ static __always_inline long read_label(char label[EC_LABEL_LEN], const void *fro
     return label_len(label) < first ? 0 : read_user(label, EC_LABEL_LEN, from, sleepable);
 }
 
+/* Where EC_SECRET_COOKIE says that it is. */
+static __always_inline long read_client_random(uint8_t random[EC_RANDOM_LEN], const uint8_t *ssl, uint64_t cookie,
+                                               bool sleepable)
+{
+    const uint8_t *base = ssl;
+
+    if (EC_SECRET_COOKIE_INDIRECT(cookie) &&
+        read_user(&base, sizeof(base), ssl + EC_SECRET_COOKIE_POINTER(cookie), sleepable))
+        return -1;
+    return read_user(random, EC_RANDOM_LEN, base + EC_SECRET_COOKIE_OFFSET(cookie), sleepable);
+}
+
 static __always_inline void fill_task(struct ec_secret_event *event)
 {
     uint64_t pid_tgid = bpf_get_current_pid_tgid();

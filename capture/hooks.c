@@ -88,6 +88,10 @@ static size_t collect_prf_probes(const struct ec_hook_point *point, uint32_t id,
 
     ret_probes[n++] =
         (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset, EC_PRF_COOKIE(id, point->prf == EC_PRF_LIBRESSL)};
+    if (point->expand_offset)
+        ret_probes[n++] = (struct ec_probe){EC_UPROBE_EXPAND, false, point->expand_offset,
+                                            EC_SECRET_COOKIE(id, 0, point->random_indirect,
+                                                             point->random_pointer_offset, point->random_offset)};
     if (libressl->derive_offset)
         ret_probes[n++] = make_libressl_probe(point, id, true, libressl->derive_offset);
     for (unsigned i = 0; i < libressl->n_entries; i++)

@@ -11,6 +11,7 @@
 enum ec_uprobe {
     EC_UPROBE_SECRET,       /* cookie: EC_SECRET_COOKIE() */
     EC_UPROBE_PRF,          /* cookie: EC_PRF_COOKIE() */
+    EC_UPROBE_EXPAND,       /* cookie: EC_SECRET_COOKIE(), without registers */
     EC_UPROBE_LIBRESSL,     /* cookie: EC_LIBRESSL_COOKIE() */
     EC_UPROBE_GO,           /* cookie: EC_GO_COOKIE() */
     EC_UPROBE_NSS,          /* cookie: EC_NSS_COOKIE() */

@@ -17,6 +17,7 @@ static const struct {
 } uprobes[] = {
     [EC_UPROBE_SECRET] = {"ec_secret", "ec_secret_nosleep", 1u << EC_MODULE_TLS | 1u << EC_MODULE_GNUTLS},
     [EC_UPROBE_PRF] = {"ec_prf", "ec_prf_nosleep", 1u << EC_MODULE_TLS},
+    [EC_UPROBE_EXPAND] = {"ec_expand", "ec_expand_nosleep", 1u << EC_MODULE_TLS},
     [EC_UPROBE_LIBRESSL] = {"ec_libressl", "ec_libressl_nosleep", 1u << EC_MODULE_TLS},
     [EC_UPROBE_GO] = {"ec_go_secret", "ec_go_secret_nosleep", 1u << EC_MODULE_GOTLS},
     [EC_UPROBE_NSS] = {"ec_nss_secret", "ec_nss_secret_nosleep", 1u << EC_MODULE_NSS},

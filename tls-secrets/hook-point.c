@@ -9,14 +9,15 @@
  * would otherwise make that secret vanish unnoticed.
  *
  * Seen to work, and proven by comparing with the library's own key log: Debian's libssl 1.1.1w, 3.0.22, 3.5.7, 3.6.5,
- * Node 22 (OpenSSL inside), bun 1.4 (BoringSSL inside). Ubuntu 22.04's libssl 3.0.2 is refused: link-time optimisation
- * put the function into its callers there, behind their check for a key log.
+ * Node 22 (OpenSSL inside), bun 1.4 (BoringSSL inside). In Ubuntu 22.04's libssl 3.0.2 link-time optimisation put the
+ * function into its callers, behind their check for a key log: prf-hook.h and expand-hook.h find two others there.
  *
  * The random: out of that function's own code and out of SSL_get_client_random, if it is exported. They must agree.
  */
 #include "hook-point.h"
 
 #include "elf-image.h"
+#include "expand-hook.h"
 #include "label-reference.h"
 #include "libressl-hook.h"
 #include "prf-hook.h"
@@ -284,12 +285,12 @@ static enum ec_library_kind kind_get(const struct finder *finder, char version[s
     return finder->is_cplusplus || finder->strings.names_boringssl ? EC_LIBRARY_BORINGSSL : EC_LIBRARY_OPENSSL;
 }
 
-static bool finder_run(struct finder *finder, GError **error)
+static bool function_find(struct finder *finder, GError **error)
 {
     struct symbol_match match;
     finder->is_nss =
         symbol_find(finder, "SSL_ExportKeyingMaterial", is_nss_accessor, &match, &(enum ec_hook_method){0});
-    return (function_find_by_symbol(finder) || function_find_by_reference(finder, error)) && random_find(finder, error);
+    return function_find_by_symbol(finder) || function_find_by_reference(finder, error);
 }
 
 static void finder_clear(struct finder *finder)
@@ -346,6 +347,36 @@ static bool prf_point_find(const struct finder *finder, const struct ec_hook_poi
     return true;
 }
 
+/* Of an OpenSSL whose function that logs secrets is inlined. `error`: why that one isn't found, to which is added why no
+ * other is. */
+static bool inlined_point_find(struct finder *finder, const struct ec_hook_point *point,
+                               struct ec_hook_point *ret_point, GError **error)
+{
+    g_autoptr(ec_code) code = ec_code_new(finder->image); /* with steps of its own to spend */
+    g_autoptr(GError) reason = NULL;
+    struct ec_hook_point found = *point;
+    struct symbol_match match = {.address = 0};
+    enum ec_hook_method method;
+    uint64_t function = 0;
+
+    if (finder->is_nss || kind_get(finder, found.version) != EC_LIBRARY_OPENSSL)
+        return false;
+    symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method);
+    if (!ec_expand_find(code, finder->image, match.address, &found, &reason) ||
+        !ec_prf_find(code, finder->image, &found.prf, &function, &reason) || found.prf != EC_PRF_OPENSSL ||
+        !ec_elf_image_get_offset(finder->image, function, &found.function_offset)) {
+        g_autofree char *why = (*error)->message;
+        (*error)->message = g_strdup_printf("%s; and %s", why, reason ? reason->message : "TLS 1.2's keys are another's");
+        return false;
+    }
+    found.kind = EC_LIBRARY_OPENSSL;
+    found.method = EC_HOOK_XREF;
+    found.probe_offset = found.function_offset;
+    g_clear_error(error);
+    *ret_point = found;
+    return true;
+}
+
 bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, GError **error)
 {
     g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, error);
@@ -361,7 +392,14 @@ bool ec_hook_point_find(int fd, int debug_fd, struct ec_hook_point *ret_point, G
     ec_label_strings_find(image, &finder.strings);
     if ((finder.strings.labels & handshake_labels) != handshake_labels)
         return prf_point_find(&finder, &point, ret_point, error);
-    if (!finder_run(&finder, error))
+    g_autoptr(GError) reason = NULL;
+    if (!function_find(&finder, &reason)) {
+        if (inlined_point_find(&finder, &point, ret_point, &reason))
+            return true;
+        g_propagate_error(error, g_steal_pointer(&reason));
+        return false;
+    }
+    if (!random_find(&finder, error))
         return false;
     point.method = finder.method;
     point.kind = kind_get(&finder, point.version);

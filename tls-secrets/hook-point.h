@@ -71,8 +71,10 @@ struct ec_hook_point {
     uint16_t random_pointer_offset; /* bytes */
     uint16_t random_offset;         /* bytes */
     enum ec_prf prf; /* not EC_PRF_NONE: the function is that one, probe_offset its entry, and nothing more
-                        is set than version and build_id, and the next one */
+                        is set than version and build_id, and the next two */
     struct ec_libressl_point libressl; /* EC_PRF_LIBRESSL; if it is proven, the random's place is set, too */
+    uint64_t expand_offset;            /* EC_PRF_OPENSSL: file offset to be probed for TLS 1.3 (expand-hook.h), with the
+                                          random's place; 0: it has none */
     enum ec_go_abi go_abi;             /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
     uint64_t go_resume_offset;         /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:
                                           go-hook-point.h */

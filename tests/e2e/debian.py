@@ -126,7 +126,7 @@ def download_source(suite, package, root, target):
     with open(os.path.join(root, "etc/apt/sources.list.d/source.list"), "w", encoding="utf-8") as file:
         file.write(f"deb-src {mirror()} {suite} main\n")
     apt(root, f"source --download-only {package}")
-    tarball, = glob.glob(os.path.join(root, f"{package}_*.orig.tar.*[a-z2]"))
+    tarball, = (path for path in glob.glob(os.path.join(root, f"{package}_*.orig.tar.*")) if not path.endswith(".asc"))
     os.makedirs(target + ".part", exist_ok=True)
     subprocess.run(["tar", "-xf", tarball, "-C", target + ".part", "--strip-components=1"], check=True)
     os.rename(target + ".part", target)

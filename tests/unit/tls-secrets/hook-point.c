@@ -107,6 +107,21 @@ static void find_prf_library_without_key_logs_gives_its_prf(void **state)
     }
 }
 
+static void find_inlined_logger_gives_prf_and_expansion(void **state)
+{
+    struct ec_hook_point point = fixture_expect("prf-inlined", ".stripped", NULL);
+    uint64_t function = get_function_offset("prf-inlined", "tls13_hkdf_expand");
+    (void)state;
+
+    assert_int_equal(point.kind, EC_LIBRARY_OPENSSL);
+    assert_int_equal(point.prf, EC_PRF_OPENSSL);
+    assert_int_equal(point.function_offset, get_function_offset("prf-inlined", "tls1_PRF"));
+    assert_in_range(point.expand_offset, function, function + 64);
+    /* struct ssl of fixture/inlined.h */
+    assert_false(point.random_indirect);
+    assert_int_equal(point.random_offset, 8 + 8 + 32);
+}
+
 static void find_libressl_gives_its_tls13(void **state)
 {
     struct ec_hook_point point;
@@ -230,6 +245,9 @@ static void find_unproven_says_why(void **state)
     unproven_check("two", ".stripped", "two functions");
     unproven_check("no-random", ".stripped", "not seen");
     unproven_check("disagreeing", ".stripped", "by its accessor");
+#ifdef __x86_64__
+    unproven_check("prf-inlined-no-random", ".stripped", "no SSL_get_client_random");
+#endif
     /* The symbol is there, but so is a copy that takes some secrets. */
     unproven_check("cloned", "", "CLIENT_RANDOM does not reach");
 }
@@ -429,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifdef __x86_64__
         cmocka_unit_test(find_prf_library_without_key_logs_gives_its_prf),
+        cmocka_unit_test(find_inlined_logger_gives_prf_and_expansion),
         cmocka_unit_test(find_libressl_gives_its_tls13),
         cmocka_unit_test(find_libressl_with_other_tls13_gives_its_prf_alone),
 #endif
