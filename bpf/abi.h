@@ -432,9 +432,11 @@ enum ec_plaintext_length {
 #define EC_PLAINTEXT_COOKIE_LENGTH(cookie) ((uint32_t)(cookie) >> 4 & 15)
 #define EC_PLAINTEXT_COOKIE_ROLE(cookie) ((uint32_t)(cookie) >> 8 & 3)
 
-/* Attach cookie of the probe on OpenSSL's or LibreSSL's pseudo-random function (prf.bpf.c): the library, likewise. */
-#define EC_PRF_COOKIE(library, libressl) ((uint64_t)(library) << 49 | (uint64_t) !!(libressl))
-#define EC_PRF_COOKIE_LIBRESSL(cookie) ((uint32_t)(cookie)&1)
+/* Attach cookie of the probe on OpenSSL's or LibreSSL's pseudo-random function (prf.bpf.c): the library, likewise, and
+ * which function it is. */
+enum ec_prf_cookie { EC_PRF_COOKIE_OPENSSL, EC_PRF_COOKIE_LIBRESSL, EC_PRF_COOKIE_CONTROL };
+#define EC_PRF_COOKIE(library, kind) ((uint64_t)(library) << 49 | (uint64_t)(kind))
+#define EC_PRF_COOKIE_KIND(cookie) ((uint32_t)(cookie)&3)
 
 /*
  * Attach cookie of the probes on LibreSSL's TLS 1.3 (libressl.bpf.c): EC_SECRET_COOKIE, the client random at *(ssl +

@@ -5,10 +5,10 @@
  *
  *   tls13_hkdf_expand(ssl, digest, secret, label, label_len, hash, hash_len, out, out_len, …)
  *
- * A call with one of the labels of RFC 8446 7.1 tells where that secret will be. It is read at the thread's next call for
- * the same connection, if that is the one that expands a key out of it, or if it lies in the connection's own object: a
- * place on the stack may be another's by then. x86-64 only: five words in registers, the others behind the return address
- * (System V ABI 3.2.3).
+ * A call with one of the labels of RFC 8446 7.1 tells where that secret will be. It is read at the thread's next call
+ * for the same connection, if that is the one that expands a key out of it, or if it lies in the connection's own
+ * object: a place on the stack may be another's by then. x86-64 only: five words in registers, the others behind the
+ * return address (System V ABI 3.2.3).
  */
 #include "cookie.bpf.h"
 #include "plaintext.bpf.h"
@@ -80,8 +80,7 @@ static __always_inline void emit_due(const struct due_secret *due, uint64_t cook
         event->label[i] = tls13_names[kind][i];
     event->label_len = label_len(event->label);
     connection_has_secret(due->ssl);
-    secret_end(event,
-               !read_user_bounded(event->secret, EC_SECRET_LEN, due->len, (const void *)due->place, sleepable));
+    secret_end(event, !read_user_bounded(event->secret, EC_SECRET_LEN, due->len, (const void *)due->place, sleepable));
 }
 
 /* What a call expands, or TLS13_SECRETS. Of another label than those no byte behind its end is read. */

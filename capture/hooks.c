@@ -83,15 +83,19 @@ static struct ec_probe make_libressl_probe(const struct ec_hook_point *point, ui
 
 static size_t collect_prf_probes(const struct ec_hook_point *point, uint32_t id, struct ec_probe *ret_probes)
 {
+    static const enum ec_prf_cookie kinds[] = {[EC_PRF_OPENSSL] = EC_PRF_COOKIE_OPENSSL,
+                                               [EC_PRF_LIBRESSL] = EC_PRF_COOKIE_LIBRESSL,
+                                               [EC_PRF_CONTROL] = EC_PRF_COOKIE_CONTROL};
+    _Static_assert(G_N_ELEMENTS(kinds) == EC_PRF_MAX, "a cookie for every kind");
     const struct ec_libressl_point *libressl = &point->libressl;
     size_t n = 0;
 
     ret_probes[n++] =
-        (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset, EC_PRF_COOKIE(id, point->prf == EC_PRF_LIBRESSL)};
+        (struct ec_probe){EC_UPROBE_PRF, false, point->probe_offset, EC_PRF_COOKIE(id, kinds[point->prf])};
     if (point->expand_offset)
-        ret_probes[n++] = (struct ec_probe){EC_UPROBE_EXPAND, false, point->expand_offset,
-                                            EC_SECRET_COOKIE(id, 0, point->random_indirect,
-                                                             point->random_pointer_offset, point->random_offset)};
+        ret_probes[n++] = (struct ec_probe){
+            EC_UPROBE_EXPAND, false, point->expand_offset,
+            EC_SECRET_COOKIE(id, 0, point->random_indirect, point->random_pointer_offset, point->random_offset)};
     if (libressl->derive_offset)
         ret_probes[n++] = make_libressl_probe(point, id, true, libressl->derive_offset);
     for (unsigned i = 0; i < libressl->n_entries; i++)

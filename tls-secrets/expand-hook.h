@@ -2,8 +2,8 @@
 #pragma once
 /*
  * Finds tls13_hkdf_expand(ssl, digest, secret, label, …) of an OpenSSL >= 1.1.1 in which link-time optimisation has put
- * the function that logs secrets into its callers, behind their check for a key log (Ubuntu 22.04's libssl 3.0.2): every
- * TLS 1.3 secret goes through it, whether one is logged or not, and bpf/expand.bpf.c takes them there.
+ * the function that logs secrets into its callers, behind their check for a key log (Ubuntu 22.04's libssl 3.0.2):
+ * every TLS 1.3 secret goes through it, whether one is logged or not, and bpf/expand.bpf.c takes them there.
  *
  * Proven here: one function alone gets "exp master" as its fourth argument, and the same one gets others of TLS 1.3's
  * labels; the client random's place by SSL_get_client_random, seen from the same first argument. That the call's other

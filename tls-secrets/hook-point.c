@@ -347,8 +347,8 @@ static bool prf_point_find(const struct finder *finder, const struct ec_hook_poi
     return true;
 }
 
-/* Of an OpenSSL whose function that logs secrets is inlined. `error`: why that one isn't found, to which is added why no
- * other is. */
+/* Of an OpenSSL whose function that logs secrets is inlined. `error`: why that one isn't found, to which is added why
+ * no other is. */
 static bool inlined_point_find(struct finder *finder, const struct ec_hook_point *point,
                                struct ec_hook_point *ret_point, GError **error)
 {
@@ -363,10 +363,11 @@ static bool inlined_point_find(struct finder *finder, const struct ec_hook_point
         return false;
     symbol_find(finder, "SSL_get_client_random", is_accessor, &match, &method);
     if (!ec_expand_find(code, finder->image, match.address, &found, &reason) ||
-        !ec_prf_find(code, finder->image, &found.prf, &function, &reason) || found.prf != EC_PRF_OPENSSL ||
+        !ec_prf_find(code, finder->image, &found.prf, &function, &reason) || found.prf == EC_PRF_LIBRESSL ||
         !ec_elf_image_get_offset(finder->image, function, &found.function_offset)) {
         g_autofree char *why = (*error)->message;
-        (*error)->message = g_strdup_printf("%s; and %s", why, reason ? reason->message : "TLS 1.2's keys are another's");
+        (*error)->message =
+            g_strdup_printf("%s; and %s", why, reason ? reason->message : "TLS 1.2's keys are another's");
         return false;
     }
     found.kind = EC_LIBRARY_OPENSSL;

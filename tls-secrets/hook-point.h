@@ -33,8 +33,9 @@ const char *ec_library_kind_get_name(enum ec_library_kind kind);
 /* Whether a process that maps a library of this kind speaks TLS by it: NSS's other two serve its libssl3. */
 bool ec_library_kind_is_tls(enum ec_library_kind kind);
 
-/* A library without a function that is handed every secret: the kind of its pseudo-random function (prf-hook.h). */
-enum ec_prf { EC_PRF_NONE, EC_PRF_OPENSSL, EC_PRF_LIBRESSL, EC_PRF_MAX };
+/* A library without a function that is handed every secret: the kind of its pseudo-random function (prf-hook.h), or,
+ * EC_PRF_CONTROL, of what OpenSSL 1.1's, inlined, hands everything over to. */
+enum ec_prf { EC_PRF_NONE, EC_PRF_OPENSSL, EC_PRF_LIBRESSL, EC_PRF_CONTROL, EC_PRF_MAX };
 
 /* How Go passes arguments: on the stack, or, since 1.17 (x86-64) and 1.18 (aarch64), in registers. */
 enum ec_go_abi { EC_GO_ABI_STACK, EC_GO_ABI_REGISTER };
@@ -73,7 +74,7 @@ struct ec_hook_point {
     enum ec_prf prf; /* not EC_PRF_NONE: the function is that one, probe_offset its entry, and nothing more
                         is set than version and build_id, and the next two */
     struct ec_libressl_point libressl; /* EC_PRF_LIBRESSL; if it is proven, the random's place is set, too */
-    uint64_t expand_offset;            /* EC_PRF_OPENSSL: file offset to be probed for TLS 1.3 (expand-hook.h), with the
+    uint64_t expand_offset;            /* of OpenSSL: file offset to be probed for TLS 1.3 (expand-hook.h), with the
                                           random's place; 0: it has none */
     enum ec_go_abi go_abi;             /* EC_LIBRARY_GO: where the arguments are, instead of the four fields above */
     uint64_t go_resume_offset;         /* EC_LIBRARY_GO: file offset of a second place to probe, 0 if there is none:

@@ -17,21 +17,40 @@ static const struct shape {
 } shapes[] = {
     [EC_PRF_OPENSSL] = {1, {0x41, 0xb8, 32, 0, 0, 0}},  /* of the server random */
     [EC_PRF_LIBRESSL] = {3, {0x41, 0xb8, 13, 0, 0, 0}}, /* of the label */
+    [EC_PRF_CONTROL] = {5, {0x41, 0xb8, 13, 0, 0, 0}},  /* likewise */
 };
 _Static_assert(G_N_ELEMENTS(shapes) == EC_PRF_MAX, "a shape for every kind");
 
-static bool call_has_shape(const struct ec_elf_image *image, uint64_t call, const struct shape *shape)
+/* Whether what was loaded at `at` is still there at the call: no other one lies between, which would clobber it. */
+static bool reaches_call(struct ec_code *code, uint64_t at, uint64_t call)
 {
-    uint8_t code[BEFORE_CALL];
+    struct ec_insn insn;
+
+    for (; at < call && ec_code_read(code, at, &insn); at += insn.length)
+        if (insn.op == EC_OP_CALL || insn.op == EC_OP_STOP)
+            return false;
+    return at == call;
+}
+
+static bool call_has_shape(struct ec_code *code, const struct ec_elf_image *image, uint64_t call,
+                           const struct shape *shape)
+{
+    uint8_t bytes[BEFORE_CALL];
+    const uint8_t *end = bytes + sizeof(bytes), *hit = NULL;
     uint64_t offset = 0;
 
-    return call >= BEFORE_CALL && ec_elf_image_get_offset(image, call - BEFORE_CALL, &offset) &&
-           ec_elf_image_read(image, offset, code, sizeof(code)) == sizeof(code) &&
-           memmem(code, sizeof(code), shape->length, sizeof(shape->length)) != NULL;
+    if (call < BEFORE_CALL || !ec_elf_image_get_offset(image, call - BEFORE_CALL, &offset) ||
+        ec_elf_image_read(image, offset, bytes, sizeof(bytes)) != sizeof(bytes))
+        return false;
+    for (const uint8_t *from = bytes; (hit = memmem(from, end - from, shape->length, sizeof(shape->length)));
+         from = hit + 1)
+        if (reaches_call(code, call - (uint64_t)(end - hit), call))
+            return true;
+    return false;
 }
 
 /* The only function of this shape that gets the label; 0 if there is none, or more than one. */
-static uint64_t function_choose(const struct ec_elf_image *image, const struct ec_label_use *use,
+static uint64_t function_choose(struct ec_code *code, const struct ec_elf_image *image, const struct ec_label_use *use,
                                 const struct shape *shape)
 {
     uint64_t found = 0;
@@ -44,7 +63,7 @@ static uint64_t function_choose(const struct ec_elf_image *image, const struct e
         const uint64_t address = takes ? taker->address : passage->address;
 
         if ((takes ? 1 : passage->argument) != shape->label_argument || address == found ||
-            !call_has_shape(image, takes ? taker->call : passage->call, shape))
+            !call_has_shape(code, image, takes ? taker->call : passage->call, shape))
             continue;
         if (found)
             return 0;
@@ -67,7 +86,7 @@ bool ec_prf_find(struct ec_code *code, const struct ec_elf_image *image, enum ec
 
         ec_label_use_find(code, image, &strings, &use);
         for (enum ec_prf prf = EC_PRF_NONE + 1; !use.exhausted && !found && prf < EC_PRF_MAX; prf++)
-            if ((function = function_choose(image, &use, &shapes[prf])))
+            if ((function = function_choose(code, image, &use, &shapes[prf])))
                 found = prf;
         ec_label_use_clear(&use);
     }

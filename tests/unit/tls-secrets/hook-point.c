@@ -89,8 +89,10 @@ static void find_prf_library_without_key_logs_gives_its_prf(void **state)
         const char *name;
         enum ec_prf prf;
         enum ec_library_kind kind;
-    } rows[] = {{"prf-openssl", EC_PRF_OPENSSL, EC_LIBRARY_OPENSSL},
-                {"prf-libressl", EC_PRF_LIBRESSL, EC_LIBRARY_LIBRESSL}};
+        const char *function;
+    } rows[] = {{"prf-openssl", EC_PRF_OPENSSL, EC_LIBRARY_OPENSSL, "tls1_PRF"},
+                {"prf-libressl", EC_PRF_LIBRESSL, EC_LIBRARY_LIBRESSL, "tls1_PRF"},
+                {"prf-control", EC_PRF_CONTROL, EC_LIBRARY_OPENSSL, "EVP_PKEY_CTX_ctrl"}};
     (void)state;
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -102,7 +104,7 @@ static void find_prf_library_without_key_logs_gives_its_prf(void **state)
         assert_int_equal(point.prf, rows[i].prf);
         assert_int_equal(point.kind, rows[i].kind);
         assert_int_equal(point.probe_offset, point.function_offset);
-        assert_int_equal(point.function_offset, get_function_offset(rows[i].name, "tls1_PRF"));
+        assert_int_equal(point.function_offset, get_function_offset(rows[i].name, rows[i].function));
         assert_int_equal(point.libressl.derive_offset, 0);
     }
 }
