@@ -117,46 +117,6 @@ class Matrix(live.LiveLab):
     def test_gnutls_forky(self):
         self.check_gnutls("forky")
 
-    # --- Debian's OpenSSL, built with other flags ------------------------------------------------
-
-    # Nothing that TLS needs is left out.
-    CONFIGURE = ('"$1/Configure" linux-x86_64 no-tests no-legacy no-module no-engine no-cms no-cmp no-ts no-ct no-srp '
-                 'no-gost no-idea no-camellia no-seed no-aria no-cast no-bf no-rc2 no-rc4 no-whirlpool')
-    BUILDS = {
-        "o3": "shared no-asm -O3",
-        "lto": "shared -O2 -flto=auto",
-        "hidden": "no-shared no-asm -O2 -fvisibility=hidden",
-        "hidden_lto": "no-shared -O2 -flto=auto -fvisibility=hidden",
-    }
-
-    def build_openssl(self, suite, kind):
-        """Its program, stripped as are its libraries, if it has any; and what holds its libssl."""
-        names = ["openssl"] + ["libssl.so.3"] * self.BUILDS[kind].startswith("shared")
-        script = f"""{self.CONFIGURE} {self.BUILDS[kind]}
-            make -s -j2 build_generated
-            nice make -s -j2 AR=gcc-ar RANLIB=gcc-ranlib apps/openssl
-            for library in libssl.so.3 libcrypto.so.3; do test ! -f $library || strip $library; done
-            strip -o openssl apps/openssl
-        """
-        files = debian.built_from(debian.get_source(suite, "openssl"), f"openssl-{suite}-{kind}", script, *names)
-        return files[0], files[-1]
-
-    def check_flags(self, suite, kind):
-        tool, library = self.build_openssl(suite, kind)
-        prefix = ("env", f"LD_LIBRARY_PATH={os.path.dirname(library)}", f"OPENSSL_CONF={self.path('none.cnf')}", tool)
-        certificate, key = self.certificate()
-        with open(self.path("none.cnf"), "w", encoding="utf-8"):
-            pass
-        self.start_server(*prefix, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www")
-        self.capture("tls", "--libssl", library)
-        self.gnutls_cli()
-        self.port = 4434
-        self.start_gnutls_serv()
-        for version in ("-tls1_2", "-tls1_3"):
-            self.ns.run(*prefix, "s_client", version, "-connect", f"127.0.0.1:{self.port}", stdin=None,
-                        input="GET / HTTP/1.0\r\n\r\n")
-        self.finish(4)
-
     # --- libraries that Debian doesn't have ------------------------------------------------------
 
     def check_bssl(self, name, called, bssl, libssl):
@@ -321,8 +281,5 @@ class Matrix(live.LiveLab):
                            "s.recv(9)")
 
 
-for one in ("bookworm", "trixie"):
-    for flags in Matrix.BUILDS:
-        setattr(Matrix, f"test_openssl_{one}_{flags}", lambda self, suite=one, kind=flags: self.check_flags(suite, kind))
 for number in NODES:
     setattr(Matrix, f"test_node_{number}", lambda self, number=number: self.check_node(number))
