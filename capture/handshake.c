@@ -369,8 +369,9 @@ static void flow_greet(ec_handshakes *handshakes, struct ec_flow *flow)
         return;
     flow->greeted = true;
     handshakes->counts.seen++;
-    ec_addresses_add(handshakes->addresses, flow->client_random,
-                     &(struct ec_address){flow->client, flow->server, flow->rules->transport});
+    ec_addresses_add(
+        handshakes->addresses, flow->client_random,
+        &(struct ec_address){.client = flow->client, .server = flow->server, .transport = flow->rules->transport});
     ledger = ledger_add(handshakes, flow->client_random);
     ledger->hello = true;
     if (!handshakes->verify || ledger->proof || ledger->proof_state != EC_PROOF_OPEN)

@@ -126,18 +126,32 @@ static struct ec_endpoint endpoint_make(const uint8_t address[static 16], uint16
     return endpoint;
 }
 
-/* It moves its bytes through memory: between whom its handshake was, if the library was told which end it is. */
+/* Which end of the handshake the process is, if the library was told, or the other end is another process. */
+static enum ec_plaintext_role role_find(const struct ec_plaintext_event *event, const struct ec_address *address)
+{
+    const uint32_t pid = event->record.pid;
+
+    if (event->role != EC_PLAINTEXT_ROLE_UNKNOWN || address->client_pid == address->server_pid)
+        return (enum ec_plaintext_role)event->role;
+    return address->client_pid == pid   ? EC_PLAINTEXT_ROLE_CLIENT
+           : address->server_pid == pid ? EC_PLAINTEXT_ROLE_SERVER
+                                        : EC_PLAINTEXT_ROLE_UNKNOWN;
+}
+
+/* It moves its bytes through memory: between whom its handshake was. */
 static void connection_address_by_handshake(const struct state *state, struct connection *connection,
                                             const struct ec_plaintext_event *event)
 {
+    enum ec_plaintext_role role = EC_PLAINTEXT_ROLE_UNKNOWN;
     struct ec_address address;
 
-    if (event->role == EC_PLAINTEXT_ROLE_UNKNOWN || !state->output->handshakes ||
-        !ec_addresses_find(ec_handshakes_get_addresses(state->output->handshakes), event->record.pid, event->object,
-                           &address))
+    if (state->output->handshakes && ec_addresses_find(ec_handshakes_get_addresses(state->output->handshakes),
+                                                       event->record.pid, event->object, event->record.time, &address))
+        role = role_find(event, &address);
+    if (role == EC_PLAINTEXT_ROLE_UNKNOWN)
         return;
     connection->view.addressed = true;
-    connection->view.server = event->role == EC_PLAINTEXT_ROLE_SERVER;
+    connection->view.server = role == EC_PLAINTEXT_ROLE_SERVER;
     connection->view.transport = address.transport;
     connection->view.local = connection->view.server ? address.server : address.client;
     connection->view.remote = connection->view.server ? address.client : address.server;

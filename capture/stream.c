@@ -228,7 +228,7 @@ static void read_secret(ec_stream *stream, const struct ec_secret_event *event)
     g_hash_table_remove(stream->misses, GUINT_TO_POINTER(event->record.pid));
     if (event->object)
         ec_addresses_name(ec_handshakes_get_addresses(stream->handshakes), event->record.pid, event->object,
-                          event->client_random);
+                          event->client_random, event->record.time);
     switch (ec_handshakes_add_secret(stream->handshakes, &secret, event->record.time)) {
     case EC_SECRET_INVALID:
         stream->statistics.drop_secret_invalid++;
@@ -543,6 +543,19 @@ static void give_statement(const struct ec_sink_statement *statement, void *data
     FOREACH_SINK(stream, statement, &view);
 }
 
+/* On one machine both ends' processes have to be known, or one might be taken for the other. */
+static void own_handshake(const ec_stream *stream, const struct ec_sink_packet *view)
+{
+    const struct head *head = &stream->head;
+    const bool out = view->loopback || view->direction == EC_DIRECTION_OUT;
+
+    if (!view->owner || (view->loopback && !view->peer))
+        return;
+    ec_addresses_own(ec_handshakes_get_addresses(stream->handshakes), head->need.client_random,
+                     out ? &head->segment.source : &head->segment.destination, view->owner->pid,
+                     view->peer ? view->peer->pid : 0);
+}
+
 static void write_head(ec_stream *stream)
 {
     const struct head *head = &stream->head;
@@ -561,6 +574,7 @@ static void write_head(ec_stream *stream)
     if ((packet->cookie && !view.owner) || (packet->peer_cookie && !view.peer))
         stream->statistics.unattributed++;
     if (head->need.labels) {
+        own_handshake(stream, &view);
         if (ec_handshakes_get_missing(stream->handshakes, &head->need))
             blame(stream, view.owner, view.peer);
         ec_handshakes_settle(stream->handshakes, &head->need);

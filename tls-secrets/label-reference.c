@@ -242,6 +242,7 @@ static void reference_add(struct reference_scan *scan, const struct ec_insn *ins
         scan->use->exhausted = true;
     else
         g_array_append_val(scan->references, reference);
+    g_array_append_val(scan->use->references, insn->address);
     scan->use->referenced |= 1u << label;
 }
 
@@ -431,7 +432,8 @@ void ec_label_use_find(struct ec_code *code, const struct ec_elf_image *image, c
                        struct ec_label_use *ret_use)
 {
     *ret_use = (struct ec_label_use){.takers = g_array_new(FALSE, FALSE, sizeof(struct ec_label_taker)),
-                                     .passages = g_array_new(FALSE, FALSE, sizeof(struct ec_label_passage))};
+                                     .passages = g_array_new(FALSE, FALSE, sizeof(struct ec_label_passage)),
+                                     .references = g_array_new(FALSE, FALSE, sizeof(uint64_t))};
     g_autofree struct reference_scan *scan = g_new0(struct reference_scan, 1);
     g_autoptr(GArray) references = g_array_new(FALSE, FALSE, sizeof(struct reference));
     g_autoptr(GArray) words = g_array_new(FALSE, FALSE, sizeof(struct ec_label_place));
@@ -491,6 +493,7 @@ void ec_label_use_deepen(struct ec_code *code, struct ec_label_use *use)
 
 void ec_label_use_clear(struct ec_label_use *use)
 {
+    g_clear_pointer(&use->references, g_array_unref);
     g_clear_pointer(&use->passages, g_array_unref);
     g_clear_pointer(&use->takers, g_array_unref);
 }

@@ -40,6 +40,7 @@ struct ec_label_passage {
 struct ec_label_use {
     GArray *takers;      /* struct ec_label_taker, by descending number of labels */
     GArray *passages;    /* struct ec_label_passage; at most 64 */
+    GArray *references;  /* uint64_t: addresses of the instructions that load a label's address; at most 512 */
     uint32_t referenced; /* bit per label whose address some instruction loads */
     bool exhausted;      /* the search was cut short */
 };

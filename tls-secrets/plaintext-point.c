@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plaintext-point.h"
 
+#include "boringssl-calls.h"
 #include "code-flow.h"
 #include "elf-image.h"
 #include "go-hook-point.h"
@@ -253,6 +254,28 @@ static bool nss_find(const struct ec_elf_image *image, GArray *points, GError **
     return true;
 }
 
+/* ---- BoringSSL, stripped ---- */
+
+static bool boringssl_find(const struct ec_elf_image *image, GArray *points, GError **error)
+{
+    static const struct function read = MOVES("SSL_read", READ, RETURNS_INT),
+                                 peek = MOVES("SSL_peek", PEEK, RETURNS_INT),
+                                 write = MOVES("SSL_write", WRITE, RETURNS_INT), end = TELLS("tls_free", FREE, UNKNOWN);
+    g_autoptr(ec_code) code = ec_code_new(image);
+    const struct finder finder = {.image = image, .code = code, .points = points};
+    struct ec_boringssl_calls calls;
+    const char *cause = code ? ec_boringssl_calls_find(image, code, &calls) : "the disassembler does not start";
+
+    if (cause)
+        return refuse(error, cause);
+    function_add(&finder, &read, calls.read);
+    function_add(&finder, &write, calls.write);
+    function_add(&finder, &end, calls.free);
+    if (calls.peek != 0)
+        function_add(&finder, &peek, calls.peek);
+    return true;
+}
+
 /* ---- Go ---- */
 
 enum { GO_READ, GO_WRITE, GO_CLOSE, GO_HANDSHAKE, GO_MAX };
@@ -381,12 +404,15 @@ static bool go_find(const ec_go_program *program, const struct ec_elf_image *ima
 
 /* ---- both ---- */
 
-static bool c_find(const struct ec_elf_image *image, GArray *points, GError **error)
+/* `named`: for those that go by symbols; NULL if it is enough that they exist, which is cheaper. */
+static bool c_find(const struct ec_elf_image *image, GArray *points, GArray *named, GError **error)
 {
     for (enum ec_elf_table table = 0; table < EC_ELF_TABLE_MAX; table++)
         for (size_t i = 0; i < G_N_ELEMENTS(families); i++)
-            if (family_find(image, table, &families[i], points))
+            if (family_find(image, table, &families[i], named))
                 return true;
+    if (ec_boringssl_is_inside(image))
+        return boringssl_find(image, points, error);
     return refuse(error, "the symbols of its TLS functions are stripped");
 }
 
@@ -402,7 +428,7 @@ static bool find(int fd, GArray *points, GArray *named, GError **error)
         return go_find(program, image, points, error);
     if (ec_nss_has_sockets(image))
         return nss_find(image, points, error);
-    return c_find(image, named, error);
+    return c_find(image, points, named, error);
 }
 
 GArray *ec_plaintext_points_find(int fd, GError **error)

@@ -5,12 +5,10 @@
  * and the like, GnuTLS's gnutls_record_recv() and _send(), Go's (*tls.Conn).Read() and Write(), and what NSS's sockets
  * have behind NSPR's PR_Recv() and PR_Send() while they are secure.
  *
- * C functions are exported and found by symbol alone, but for NSS's (nss-socket-ops.h). In Go, whose stacks move, no
- * return probe can be used: instead the RET instructions of the function are found, by following its code from the
- * entry.
- *
- * Stripped programs (bun, Chromium) are refused: what the error paths of BoringSSL's functions refer to, a source
- * file's name, is common to the whole file, and the line beside it changes with every version.
+ * C functions are found by symbol, but for NSS's (nss-socket-ops.h) and those of a stripped BoringSSL
+ * (boringssl-calls.h); another library that is stripped, such as a static OpenSSL, is refused. In Go, whose stacks
+ * move, no return probe can be used: instead the RET instructions of the function are found, by following its code from
+ * the entry.
  *
  * Pure: reads the ELF file it is handed and nothing else. The file is hostile input.
  */

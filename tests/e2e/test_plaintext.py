@@ -14,6 +14,7 @@ import pcapng
 import test_gotls
 
 MARK = re.compile(r"pid=(\d+) tid=\d+ comm=(\S+) uid=\d+ plaintext (server|client)_port=(\d+)$")
+MEMORY_MARK = re.compile(r"pid=(\d+) tid=\d+ comm=bun uid=\d+ plaintext conn=\d+$")
 MIB = 1 << 20
 
 # Any client or server by Python's ssl module, which calls SSL_read_ex() and SSL_write_ex(). One connection after another;
@@ -144,6 +145,32 @@ NODE_SERVER = """
 const fs = require('fs');
 require('https').createServer({cert: fs.readFileSync('CERT'), key: fs.readFileSync('KEY')},
     (request, response) => response.end('memory')).listen(4441, '127.0.0.1');
+"""
+
+# Says what it was asked for, and gives back what it was sent.
+BUN_SERVER = """
+Bun.serve({port: 4442, hostname: '127.0.0.1', idleTimeout: 255, maxRequestBodySize: 1 << 30,
+           tls: {cert: Bun.file('CERT'), key: Bun.file('KEY')},
+           fetch: async (request) => request.method == 'GET' ? new Response(new URL(request.url).pathname)
+                                                             : new Response(await request.arrayBuffer())});
+"""
+
+# Sends the file's bytes; then a request per number, each on a connection of its own, at most 16 at once.
+BUN_CLIENT = """
+import concurrent.futures, http.client, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def ask(method, uri, body=None):
+    connection = http.client.HTTPSConnection("127.0.0.1", 4442, context=context)
+    connection.request(method, uri, body)
+    answer = connection.getresponse().read()
+    connection.close()
+    return answer
+body = open(sys.argv[1], "rb").read()
+assert ask("POST", "/", body) == body
+uris = [f"/{n}{sys.argv[2]}/" for n in range(int(sys.argv[3]))]
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    assert list(pool.map(lambda uri: ask("GET", uri).decode(), uris)) == uris
 """
 
 
@@ -458,6 +485,73 @@ class Plaintext(PlaintextLab):
         self.gnutls_cli("/node" + self.token, 4441)
         _, response = self.one_exchange(process, "/node" + self.token, "node", server, 4441)
         self.assertTrue(response.data.endswith(b"memory"))
+
+    def bun(self, script):
+        """bun, which is stripped: the functions of the BoringSSL inside are found by what they do."""
+        bun = lab.npm_file("@oven/bun-linux-x64", "bin/bun")
+        with open(self.path("script.js"), "w", encoding="utf-8") as file:
+            file.write(script)
+        with open(self.path("said"), "wb") as said:
+            return self.ns.start(bun, self.path("script.js"), stdout=said, stderr=subprocess.DEVNULL,
+                                 env=dict(os.environ, HOME=self.tmp))
+
+    def bun_server(self):
+        certificate, key = self.certificate()
+        server = self.bun(BUN_SERVER.replace("CERT", certificate).replace("KEY", key))
+        lab.wait_until(lambda: self.ns.answers(4442), lab.READY_SECONDS, "the server of bun")
+        return server
+
+    def test_stripped_boringssl(self):
+        """Connections at once of a server whose library has no symbols, byte for byte. The client is another user's, so
+        that the server's view is shown."""
+        lab.need("setpriv")
+        server = self.bun_server()
+        data, count = os.urandom(4 * MIB), 40
+        with open(self.path("body"), "wb") as file:
+            file.write(data)
+        os.chmod(self.tmp, 0o755)
+        self.saved = self.path("saved.pcapng")
+        process = self.start_ecapture("-w", self.saved, "--plaintext", "all", "--mapsize", "128M", "-u", "0")
+        self.ns.run("setpriv", "--reuid", "65534", lab.PYTHON, "-c", BUN_CLIENT, self.path("body"), self.token, str(count))
+        found = [stream for stream in self.finish(process) if int(stream.pid) == server.pid]
+        self.assertEqual([stream.gaps for stream in found if stream.gaps], [])
+        bodies = [bytes(stream.data).split(b"\r\n\r\n", 1) for stream in found if data[:100] in stream.data]
+        self.assertEqual([head.split(b" ")[0] for head, _ in bodies], [b"POST", b"HTTP/1.1"])
+        self.assertEqual([hashlib.sha256(body).digest() for _, body in bodies], [hashlib.sha256(data).digest()] * 2)
+        for number in range(count):
+            uri = f"/{number}{self.token}/".encode()
+            said = [bytes(stream.data) for stream in found if uri in stream.data]
+            self.assertEqual([text.count(uri) for text in said], [1, 1], uri)
+            self.assertTrue(said[0].startswith(b"GET %s HTTP/1.1\r\n" % uri), said[0])
+            self.assertTrue(said[1].startswith(b"HTTP/1.1 200 ") and said[1].endswith(b"\r\n\r\n" + uri), said[1])
+        self.assertEqual(len(found), 2 * (count + 1), "a request and an answer for each connection")
+        self.assertEqual({(stream.end, stream.port) for stream in found}, {("server", "4442")})
+
+    def test_stripped_boringssl_older_than_the_capture(self):
+        """A connection between two processes of bun that began before: their library's I/O is memory, so that its addresses
+        are not known."""
+        server = self.bun_server()
+        client = self.bun("""
+const get = async (uri) => await (await fetch(`https://127.0.0.1:4442${uri}`,
+                                              {tls: {rejectUnauthorized: false}})).text();
+for (let i = 0; i < 1000; i++) {
+    console.log(await get(`/kept%s-${i}`));
+    await Bun.sleep(250);
+}
+""" % self.token)
+        said = lambda: self.read("said").count(f"/kept{self.token}")
+        lab.wait_until(said, lab.READY_SECONDS, "bun's requests")
+        process = self.capture(mode="missing")
+        before = said()
+        lab.wait_until(lambda: said() >= before + 3, lab.READY_SECONDS, "more of bun's requests")
+        self.finish(process)
+        rows = self.decrypt(self.saved, 'frame.interface_name == "ecapture-pdu" && http', "http.request.uri",
+                            "http.response.code", "frame.comment")
+        rows = [(row[0], row[1], MEMORY_MARK.match(row[2]).group(1)) for row in rows if MEMORY_MARK.match(row[2])]
+        for pid in (server.pid, client.pid):
+            uris = [row[0] for row in rows if row[2] == str(pid) and row[0].startswith("/kept" + self.token)]
+            codes = [row[1] for row in rows if row[2] == str(pid) and row[1] == "200"]
+            self.assertGreaterEqual((len(uris), len(codes)), (3, 3), rows)
 
     def test_without_addresses(self):
         process = self.capture()
