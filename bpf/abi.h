@@ -143,13 +143,17 @@ _Static_assert(sizeof(struct ec_owner_event) == 64, "abi");
 enum ec_statement_part {
     EC_STATEMENT_LOGIN, /* the connection begins; data: user NUL database NUL, either may be empty */
     EC_STATEMENT_TEXT,  /* data: a piece of the text; value: its offset */
-    EC_STATEMENT_ROWS,  /* has succeeded; value: rows sent or affected */
-    EC_STATEMENT_ERROR, /* has failed; value: the error's number, 0 if it has none; data: its text, of PostgreSQL the
-                           fields of an ErrorResponse */
-    EC_STATEMENT_READY, /* the server waits for the next one */
+    EC_STATEMENT_ROWS,  /* has succeeded; value: rows sent or affected; data: its text, if it has not come in pieces */
+    EC_STATEMENT_ERROR, /* has failed; data: fields of PostgreSQL's ErrorResponse, up to its message */
     EC_STATEMENT_BIND,  /* data: a piece of PostgreSQL's Bind message, behind its length; value: its offset; total */
-    EC_STATEMENT_DONE,  /* instead of ROWS, ERROR and READY: data: an ec_statement_result, then user NUL database NUL
+    EC_STATEMENT_DONE,  /* instead of ROWS and ERROR: data: an ec_statement_result, then user NUL database NUL
                            error NUL; value: when it began, ns, CLOCK_BOOTTIME */
+};
+
+enum ec_statement_flag {
+    EC_STATEMENT_TEXTLESS = 1 << 0, /* of ERROR: no statement was running */
+    EC_STATEMENT_SERIES = 1 << 1,   /* of ROWS: of one of several commands in one text, and not of the last */
+    EC_STATEMENT_EXECUTED = 1 << 2, /* of ROWS: of an Execute message, not a simple query */
 };
 
 enum ec_statement_last {
@@ -200,17 +204,19 @@ struct ec_mysqld_layout {
 struct ec_statement_event {
     struct ec_record record;
     uint32_t uid;
-    uint8_t part; /* enum ec_statement_part */
-    uint8_t last; /* of TEXT and BIND: enum ec_statement_last */
-    uint8_t pad[2];
+    uint8_t part;  /* enum ec_statement_part */
+    uint8_t last;  /* of TEXT and BIND, and of ROWS with a text: enum ec_statement_last */
+    uint8_t flags; /* enum ec_statement_flag */
+    uint8_t pad;
     uint64_t connection; /* 0: the process is the connection */
     uint64_t value;
+    uint64_t start; /* of PostgreSQL: when the client's message began, us since 2000, by the wall clock; else 0 */
     uint32_t len;   /* bytes in data[] */
     uint32_t total; /* of BIND: bytes of the whole message */
     char comm[EC_COMM_LEN];
     uint8_t data[];
 };
-_Static_assert(sizeof(struct ec_statement_event) == 72, "abi");
+_Static_assert(sizeof(struct ec_statement_event) == 80, "abi");
 
 /* Which connections' plaintext is taken. */
 enum ec_plaintext_mode {
@@ -299,13 +305,14 @@ struct ec_command_line {
 _Static_assert(sizeof(struct ec_command_line) == 32 + 8 + 16 + 64 + 4096, "abi");
 
 /*
- * Attach cookie of the probes on shells: where two of the shell's variables lie, as signed distances from the probed
- * instruction.
+ * Attach cookie of the probes on shells and PostgreSQL: where two of the program's variables lie, as signed distances
+ * from the probed instruction.
  *   ec_bash_prompt, ec_bash_line: executing, the_current_working_directory; ec_shell_done: $?; ec_zsh_line: pwd
+ *   ec_postgres_*: debug_query_string, stmtStartTimestamp
  */
-#define EC_SHELL_COOKIE(first, second) ((uint64_t)(uint32_t)(second) << 32 | (uint32_t)(first))
-#define EC_SHELL_COOKIE_FIRST(cookie) ((int32_t)(uint32_t)(cookie))
-#define EC_SHELL_COOKIE_SECOND(cookie) ((int32_t)(uint32_t)((cookie) >> 32))
+#define EC_VARIABLES_COOKIE(first, second) ((uint64_t)(uint32_t)(second) << 32 | (uint32_t)(first))
+#define EC_VARIABLES_COOKIE_FIRST(cookie) ((int32_t)(uint32_t)(cookie))
+#define EC_VARIABLES_COOKIE_SECOND(cookie) ((int32_t)(uint32_t)((cookie) >> 32))
 
 /* Per-CPU counters in the array map `counters`, indexed by enum ec_counter. */
 enum ec_counter {

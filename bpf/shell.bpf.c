@@ -16,14 +16,10 @@
  * Variables lie at fixed distances from the probed instruction, which the attach cookie carries. All that is read has
  * just been written by the program: nothing has to be faulted in.
  */
-#include "cookie.bpf.h"
 #include "message.bpf.h"
-
-#include <linux/ptrace.h>
+#include "variable.bpf.h"
 
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
-#include <stdbool.h>
 
 /* What of one line most commands fit in, bytes. */
 #define SHORT_LEN 1024
@@ -61,12 +57,6 @@ static __always_inline struct shell *get_shell(void)
 static __always_inline bool is_wanted(void)
 {
     return filter_match(get_pid(), (uint32_t)bpf_get_current_uid_gid());
-}
-
-/* The variable at a distance from the probed instruction; false if it can't be read. */
-static __always_inline bool read_variable(struct pt_regs *ctx, int32_t distance, void *to, uint32_t len)
-{
-    return bpf_probe_read_user(to, len, (const void *)(PT_REGS_IP(ctx) + (int64_t)distance)) == 0;
 }
 
 static __always_inline void send_event(uint8_t kind, int32_t status)
@@ -186,7 +176,7 @@ int ec_shell_done(struct pt_regs *ctx)
 {
     int32_t status = 0;
 
-    if (read_variable(ctx, EC_SHELL_COOKIE_FIRST(attach_cookie(ctx)), &status, sizeof(status)))
+    if (variable_read(ctx, EC_VARIABLES_COOKIE_FIRST(attach_cookie(ctx)), &status, sizeof(status)))
         take_done(status);
     return 0;
 }
@@ -198,7 +188,7 @@ static __always_inline bool is_executing(struct pt_regs *ctx, uint64_t cookie)
 {
     int32_t executing = 0;
 
-    return read_variable(ctx, EC_SHELL_COOKIE_FIRST(cookie), &executing, sizeof(executing)) && executing;
+    return variable_read(ctx, EC_VARIABLES_COOKIE_FIRST(cookie), &executing, sizeof(executing)) && executing;
 }
 
 SEC("uprobe")
@@ -217,7 +207,7 @@ int ec_bash_line(struct pt_regs *ctx)
 
     if (!source.text || is_executing(ctx, cookie))
         return 0;
-    read_variable(ctx, EC_SHELL_COOKIE_SECOND(cookie), &source.cwd, sizeof(source.cwd));
+    variable_read(ctx, EC_VARIABLES_COOKIE_SECOND(cookie), &source.cwd, sizeof(source.cwd));
     take_line(&source);
     return 0;
 }
@@ -262,7 +252,7 @@ int ec_zsh_line(struct pt_regs *ctx)
     }
     if (!source.text)
         return 0;
-    read_variable(ctx, EC_SHELL_COOKIE_FIRST(attach_cookie(ctx)), &source.cwd, sizeof(source.cwd));
+    variable_read(ctx, EC_VARIABLES_COOKIE_FIRST(attach_cookie(ctx)), &source.cwd, sizeof(source.cwd));
     take_line(&source);
     return 0;
 }

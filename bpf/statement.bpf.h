@@ -28,10 +28,10 @@ static __always_inline struct ec_statement_event *statement_begin(uint8_t part, 
     message_begin(&event->record, EC_RECORD_STATEMENT, sizeof(*event));
     event->uid = (uint32_t)bpf_get_current_uid_gid();
     event->part = part;
-    event->last = 0;
-    event->pad[0] = event->pad[1] = 0;
+    event->last = event->flags = event->pad = 0;
     event->connection = connection;
     event->value = value;
+    event->start = 0;
     event->total = 0;
     process_name_read(event->comm);
     return event;
@@ -48,41 +48,6 @@ static __always_inline void statement_end(struct ec_statement_event *event, long
     event->len = (uint32_t)len;
     event->record.size = sizeof(*event) + (uint32_t)len;
     message_end(event);
-}
-
-/* An event without data. */
-static __always_inline void statement_put(uint8_t part, uint64_t connection, uint64_t value)
-{
-    struct ec_statement_event *event = statement_begin(part, 0, connection, value);
-
-    if (event)
-        statement_end(event, 0);
-}
-
-/* A piece of at most `limit` - 1 bytes, a constant, of a NUL-terminated text; `final`: no more will be read. The length
- * of a piece that isn't the last; else 0. */
-static __always_inline uint32_t statement_put_piece(const char *text, uint32_t limit, uint64_t connection,
-                                                    uint64_t offset, bool final)
-{
-    struct ec_statement_event *event = statement_begin(EC_STATEMENT_TEXT, limit, connection, offset);
-    long n;
-
-    if (!event)
-        return 0;
-    n = bpf_probe_read_user_str(event->data, limit, text);
-    event->last = n < (long)limit ? EC_STATEMENT_WHOLE : final ? EC_STATEMENT_CUT : EC_STATEMENT_MORE;
-    statement_end(event, n - 1);
-    return n == (long)limit ? limit - 1 : 0;
-}
-
-static __always_inline void statement_put_text(const char *text, uint64_t connection)
-{
-    uint32_t len = statement_put_piece(text, EC_STATEMENT_PIECE_FIRST, connection, 0, false), offset = len;
-
-    for (int i = 0; i < EC_STATEMENT_PIECES && len > 0; i++) {
-        len = statement_put_piece(text + offset, EC_STATEMENT_PIECE, connection, offset, i == EC_STATEMENT_PIECES - 1);
-        offset += len;
-    }
 }
 
 /* A piece of at most `limit` bytes, a constant, of the `len` that are left. */

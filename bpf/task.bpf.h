@@ -8,7 +8,9 @@
 /* The process's name, or, where the kernel's types aren't known, the thread's. */
 static __always_inline void process_name_read(char comm[static EC_COMM_LEN])
 {
-    if (config.types) {
+    uint64_t pid_tgid = bpf_get_current_pid_tgid();
+
+    if (config.types && (uint32_t)pid_tgid != pid_tgid >> 32) {
         struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
         BPF_CORE_READ_STR_INTO((char(*)[EC_COMM_LEN])comm, task, group_leader, comm);

@@ -16,6 +16,7 @@ struct ec_messages {
     size_t size;
     ec_ring *ring;
     ec_queue *queue;
+    unsigned batch;
     uint64_t watermark;
     uint64_t release; /* ring position to give back */
     void *states[G_N_ELEMENTS(kinds)];
@@ -56,17 +57,25 @@ uint64_t ec_messages_read(ec_messages *messages, uint64_t now)
     const void *memory;
     uint32_t len;
 
+    messages->batch = 0;
     while ((result = ec_ring_read(messages->ring, end, &memory, &len, &next)) == EC_RING_RECORD) {
         const struct ec_record *record = memory;
 
-        if (len >= sizeof(*record) && record->size >= sizeof(*record) && record->size <= len)
+        if (len >= sizeof(*record) && record->size >= sizeof(*record) && record->size <= len) {
             ec_queue_push(messages->queue, 0, record, next);
-        else
+            messages->batch++;
+        } else {
             n_invalid++;
+        }
     }
     if (result == EC_RING_END)
         messages->watermark = now;
     return n_invalid;
+}
+
+unsigned ec_messages_get_batch(const ec_messages *messages)
+{
+    return messages->batch;
 }
 
 uint64_t ec_messages_get_watermark(const ec_messages *messages)

@@ -44,6 +44,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ec_messages, ec_messages_free)
 
 /* Queues what is there; returns how many were no records. `now`: CLOCK_BOOTTIME, ns, read before. */
 uint64_t ec_messages_read(ec_messages *messages, uint64_t now);
+/* Records that the last ec_messages_read() queued. */
+unsigned ec_messages_get_batch(const ec_messages *messages);
 /* Every message up to this time has been read; ns, CLOCK_BOOTTIME. */
 uint64_t ec_messages_get_watermark(const ec_messages *messages);
 /* The earliest that is queued, NULL if there is none. */

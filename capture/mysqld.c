@@ -235,10 +235,10 @@ bool ec_mysqld_find(int fd, struct ec_probe_plan *ret_plan, GError **error)
     g_strlcpy(dispatch, server->dispatch, sizeof(dispatch));
     ec_symbol_find_prefix(image, server->dispatch, dispatch);
     const struct ec_symbol_probe symbols[] = {
-        {dispatch, EC_UPROBE_MYSQLD_BEGIN, false, (int)server->command + 1, server->command},
-        {server->end, EC_UPROBE_MYSQLD_END, false, 1, 0},
+        {dispatch, EC_UPROBE_MYSQLD_BEGIN, false, (int)server->command + 1, server->command, {0}},
+        {server->end, EC_UPROBE_MYSQLD_END, false, 1, 0, {0}},
         /* Inlined in builds of MySQL, whose layout tells what it sets. */
-        {SET_OK_STATUS, EC_UPROBE_MYSQLD_OK, false, 2, 0},
+        {SET_OK_STATUS, EC_UPROBE_MYSQLD_OK, false, 2, 0, {0}},
     };
     if (!ec_symbol_plan_add(image, symbols, G_N_ELEMENTS(symbols) - server->keeps_affected, &plan, error))
         return false;

@@ -17,17 +17,18 @@ enum ec_uprobe {
     EC_UPROBE_NSS,          /* cookie: EC_NSS_COOKIE() */
     EC_UPROBE_MYSQLD_BEGIN, /* cookie: EC_MYSQLD_COMMAND_* */
     EC_UPROBE_MYSQLD_OK,
-    EC_UPROBE_MYSQLD_END,        /* cookie: the layout's number, which attaching gives it */
-    EC_UPROBE_POSTGRES_ACTIVITY, /* cookie: the value of STATE_RUNNING */
-    EC_UPROBE_POSTGRES_RECEIVE,
-    EC_UPROBE_POSTGRES_END_COMMAND,
-    EC_UPROBE_POSTGRES_MESSAGE,
+    EC_UPROBE_MYSQLD_END,           /* cookie: the layout's number, which attaching gives it */
+    EC_UPROBE_POSTGRES_END_COMMAND, /* cookie: EC_VARIABLES_COOKIE(), as of BIND and ERROR */
+    EC_UPROBE_POSTGRES_SERIES,
+    EC_UPROBE_POSTGRES_SERIES_END,
+    EC_UPROBE_POSTGRES_BIND,
+    EC_UPROBE_POSTGRES_ERROR,
     EC_UPROBE_POSTGRES_LOGIN,
     EC_UPROBE_PLAINTEXT_ENTER,    /* cookie: EC_PLAINTEXT_COOKIE() */
     EC_UPROBE_PLAINTEXT_LEAVE,    /* at_return, of the same functions */
     EC_UPROBE_PLAINTEXT_GO_ENTER, /* likewise */
     EC_UPROBE_PLAINTEXT_GO_LEAVE, /* at RET instructions */
-    /* Cookies: EC_SHELL_COOKIE() */
+    /* Cookies: EC_VARIABLES_COOKIE() */
     EC_UPROBE_SHELL_DONE,
     EC_UPROBE_BASH_PROMPT,
     EC_UPROBE_BASH_LINE,

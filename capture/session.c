@@ -33,7 +33,7 @@ G_DEFINE_QUARK(ec - session - error - quark, ec_session_error)
  * packets or not: each wake-up takes a CPU from those who make the packets, and a longer write costs less a byte.
  */
 enum { SLEEP_IDLE_MS = 250, SLEEP_BATCH_MS = 5, SLEEP_HOLD_MS = 2, SLEEP_CROWD_MS = 20 };
-/* Packets of a batch from which on the next one is crowded. */
+/* Packets and messages of a batch from which on the next one is crowded. */
 enum { CROWD_PACKETS = 32 };
 /* Batches without a packet before the reader goes back to sleeping idle. */
 enum { BATCHES_EMPTY_MAX = 4 };

@@ -5,6 +5,7 @@
 #include "elf-image.h"
 #include "hook-point.h"
 #include "insn.h"
+#include "symbol-plan.h"
 
 #include <elf.h>
 #include <limits.h>
@@ -90,31 +91,22 @@ static bool symbol_need(const ec_elf_image *image, const char *name, struct ec_e
 
 /* The variables whose places a probe's cookie carries; 0: none. */
 struct variables {
-    uint64_t first, second;
+    uint64_t addresses[2];
 };
-
-static bool distance_get(uint64_t variable, uint64_t probe, int32_t *ret_distance)
-{
-    const int64_t distance = variable == 0 ? 0 : (int64_t)(variable - probe);
-
-    *ret_distance = (int32_t)distance;
-    return distance >= INT32_MIN && distance <= INT32_MAX;
-}
 
 static bool probe_add(const ec_elf_image *image, enum ec_uprobe uprobe, uint64_t address,
                       const struct variables *variables, struct ec_probe_plan *plan, GError **error)
 {
     const struct ec_elf_segment *segment = ec_elf_image_find_segment(image, address);
-    int32_t first, second;
+    uint64_t cookie;
 
     if (segment == NULL || !segment->executable || plan->n_probes == EC_PROBES_MAX ||
-        !distance_get(variables->first, address, &first) || !distance_get(variables->second, address, &second)) {
+        !ec_variables_cookie_make(variables->addresses, address, &cookie)) {
         g_set_error(error, EC_HOOK_ERROR, EC_HOOK_ERROR_UNPROVEN, "its symbols point nowhere: use another build");
         return false;
     }
-    plan->probes[plan->n_probes++] = (struct ec_probe){.uprobe = uprobe,
-                                                       .offset = segment->offset + (address - segment->address),
-                                                       .cookie = EC_SHELL_COOKIE(first, second)};
+    plan->probes[plan->n_probes++] =
+        (struct ec_probe){.uprobe = uprobe, .offset = segment->offset + (address - segment->address), .cookie = cookie};
     return true;
 }
 
@@ -220,7 +212,7 @@ bool ec_zsh_matches(int fd)
 /* libreadline, or a program that has it inside. */
 static bool readline_find(const ec_elf_image *image, struct ec_probe_plan *plan, GError **error)
 {
-    const struct variables none = {0};
+    const struct variables none = {{0}};
     struct ec_elf_symbol readline;
 
     if (!symbol_find(image, "readline", &readline)) {
@@ -245,7 +237,7 @@ static bool bash_find(const ec_elf_image *image, struct ec_probe_plan *plan, GEr
                     "it has no line editor inside: name its libreadline by --readlineso");
         return false;
     }
-    const struct variables done = {status.address, 0}, line = {executing.address, cwd.address};
+    const struct variables done = {{status.address, 0}}, line = {{executing.address, cwd.address}};
     return probe_add(image, EC_UPROBE_SHELL_DONE, read_command.address, &done, plan, error) &&
            probe_add(image, EC_UPROBE_BASH_PROMPT, readline.address, &line, plan, error) &&
            returns_add(image, EC_UPROBE_BASH_LINE, &readline, &line, plan, error);
@@ -258,7 +250,7 @@ static bool zsh_find(const ec_elf_image *image, struct ec_probe_plan *plan, GErr
     if (!symbol_need(image, "zleentry", &entry, error) || !symbol_need(image, "preprompt", &preprompt, error) ||
         !symbol_need(image, "lastval", &status, error) || !symbol_need(image, "pwd", &cwd, error))
         return false;
-    const struct variables none = {0}, done = {status.address, 0}, line = {cwd.address, 0};
+    const struct variables none = {{0}}, done = {{status.address, 0}}, line = {{cwd.address, 0}};
     return probe_add(image, EC_UPROBE_SHELL_DONE, preprompt.address, &done, plan, error) &&
            probe_add(image, EC_UPROBE_ZSH_ENTRY, entry.address, &none, plan, error) &&
            returns_add(image, EC_UPROBE_ZSH_LINE, &entry, &line, plan, error);

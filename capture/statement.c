@@ -5,8 +5,12 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+/* 2000-01-01 00:00 UTC, in us since 1970: where PostgreSQL's times begin (POSTGRES_EPOCH_JDATE, datatype/timestamp.h)
+ */
+#define POSTGRES_EPOCH_US G_GUINT64_CONSTANT(946684800000000)
 /* Connections that are remembered; full, those without a statement are forgotten, else all. */
 #define CONNECTIONS_MAX 16384
 
@@ -19,9 +23,11 @@ struct connection_key {
 struct connection {
     struct connection_key key;
     char *user, *database; /* NULL: not known */
-    GString *text;         /* of the statement */
+    GString *text;         /* of the statement, or, without has_text, of the last one that was handed out */
     GString *next;         /* of the one that is being read, piece by piece */
     uint64_t started, next_started;
+    uint64_t start;   /* ec_statement_event.start of the last text */
+    bool is_repeated; /* of several commands in one text more are to come */
     bool has_text;
     bool cut, next_cut; /* it goes on */
     GByteArray *bind;   /* the Bind message of the statement, as much as was read; empty: none */
@@ -142,15 +148,15 @@ static struct connection *connection_get(struct statements *statements, const st
     return connection;
 }
 
+/* But for its text. */
 static void connection_forget_statement(struct connection *connection)
 {
-    connection->has_text = connection->has_rows = connection->has_error = connection->cut = false;
+    connection->has_text = connection->has_rows = connection->has_error = connection->is_repeated = false;
     connection->bind_doubtful = false;
     g_byte_array_set_size(connection->bind, 0);
     connection->rows = 0;
     connection->error = 0;
     g_clear_pointer(&connection->error_text, g_free);
-    g_string_truncate(connection->text, 0);
 }
 
 static void hand_out(const struct statements *statements, struct connection *connection,
@@ -216,30 +222,58 @@ static void take_login(struct connection *connection, const struct ec_statement_
 /* The whole text is there: the statement's own once more, or the next one's. */
 static void finish_text(struct connection *connection)
 {
-    bool same = connection->has_text && g_string_equal(connection->text, connection->next);
+    GString *text = connection->text;
 
-    if (!same) {
-        GString *text = connection->text;
-
-        connection_forget_statement(connection);
-        connection->cut = connection->next_cut;
-        connection->text = connection->next;
-        connection->next = text;
-        connection->started = connection->next_started;
-    }
+    if (connection->has_text && g_string_equal(text, connection->next))
+        return;
+    connection_forget_statement(connection);
+    connection->cut = connection->next_cut;
+    connection->text = connection->next;
+    connection->next = text;
+    connection->started = connection->next_started;
     connection->has_text = true;
 }
 
-static void take_text(const struct statements *statements, struct connection *connection,
-                      const struct ec_statement_event *event)
+static uint64_t read_clock(clockid_t clock)
 {
-    if (event->value == 0) {
-        connection_settle(statements, connection, event);
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * G_GUINT64_CONSTANT(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* When it began, ns, CLOCK_BOOTTIME. The wall clock may have been set since: it then begins with its record. */
+static uint64_t get_start(const struct ec_statement_event *event)
+{
+    const uint64_t start = (event->start + POSTGRES_EPOCH_US) * 1000;
+    uint64_t now, ago;
+
+    if (event->start == 0)
+        return event->record.time;
+    now = read_clock(CLOCK_REALTIME);
+    ago = now - MIN(now, start);
+    now = read_clock(CLOCK_BOOTTIME);
+    return MIN(now - MIN(now, ago), event->record.time);
+}
+
+/* Whether what comes is another command of the text that the connection is at. */
+static bool is_repetition(const struct connection *connection, const struct ec_statement_event *event)
+{
+    return connection->is_repeated && connection->start == event->start;
+}
+
+static void take_text(const struct statements *statements, struct connection *connection,
+                      const struct ec_statement_event *event, uint64_t offset)
+{
+    if (offset == 0) {
+        if (!is_repetition(connection, event))
+            connection_settle(statements, connection, event);
         g_string_truncate(connection->next, 0);
-        connection->next_started = event->record.time;
+        connection->next_started = get_start(event);
+        connection->start = event->start;
     }
     /* A piece before it was lost: what comes of the statement must not be taken for another's. */
-    if (connection->next->len != event->value) {
+    if (connection->next->len != offset) {
         connection_forget_statement(connection);
         return;
     }
@@ -261,6 +295,7 @@ static void take_bind(struct connection *connection, const struct ec_statement_e
         if (bind->len > 0 && event->len > 0 &&
             strncmp((const char *)bind->data, (const char *)event->data, MIN(bind->len, event->len)) != 0)
             connection->bind_doubtful = true;
+        connection->started = connection->next_started;
         g_byte_array_set_size(connection->bind, 0);
         connection->bind_total = event->total;
     }
@@ -288,12 +323,44 @@ static char *format_postgres_error(const uint8_t *data, size_t len)
     return g_strdup_printf("%s %s", code, message);
 }
 
-static void take_error(struct connection *connection, const struct ec_statement_event *event)
+static void take_rows(const struct statements *statements, struct connection *connection,
+                      const struct ec_statement_event *event)
 {
+    if (event->len > 0)
+        take_text(statements, connection, event, 0);
+    /* A simple query has no Bind: one that was never executed may have the same text. */
+    if (!(event->flags & EC_STATEMENT_EXECUTED)) {
+        connection->started = connection->next_started;
+        g_byte_array_set_size(connection->bind, 0);
+    }
+    connection->has_rows = true;
+    connection->rows += event->value;
+    connection->is_repeated = event->flags & EC_STATEMENT_SERIES;
+    if (!connection->is_repeated)
+        connection_settle(statements, connection, event);
+}
+
+/*
+ * Without a text it is no statement's, but for what only the end of its transaction tells: constraints that are
+ * deferred (class 23), and conflicts with others (class 40). The statement has succeeded before, and is shown again.
+ */
+static void take_error(const struct statements *statements, struct connection *connection,
+                       const struct ec_statement_event *event)
+{
+    g_autofree char *text = format_postgres_error(event->data, event->len);
+
+    if (event->flags & EC_STATEMENT_TEXTLESS) {
+        connection_settle(statements, connection, event);
+        connection_forget_statement(connection);
+        if (connection->text->len == 0 || !(g_str_has_prefix(text, "23") || g_str_has_prefix(text, "40")))
+            return;
+        connection->has_text = true;
+    }
     connection->has_error = true;
-    connection->error = (uint32_t)event->value;
     g_free(connection->error_text);
-    connection->error_text = format_postgres_error(event->data, event->len);
+    connection->error_text = g_steal_pointer(&text);
+    connection_settle(statements, connection, event);
+    connection_forget_statement(connection);
 }
 
 /* The NUL-terminated text at *at, copied; NULL if it is empty or not all there. Moves *at behind it. */
@@ -347,24 +414,19 @@ static void statements_take(void *state, const struct ec_record *record)
         take_login(connection, event);
         break;
     case EC_STATEMENT_TEXT:
-        take_text(statements, connection, event);
+        take_text(statements, connection, event, event->value);
         break;
     case EC_STATEMENT_BIND:
         take_bind(connection, event);
         break;
     case EC_STATEMENT_ROWS:
-        connection->has_rows = true;
-        connection->rows += event->value;
+        take_rows(statements, connection, event);
         break;
     case EC_STATEMENT_ERROR:
-        take_error(connection, event);
+        take_error(statements, connection, event);
         break;
     case EC_STATEMENT_DONE:
         take_done(statements, connection, event);
-        break;
-    case EC_STATEMENT_READY:
-        connection_settle(statements, connection, event);
-        connection_forget_statement(connection);
         break;
     }
 }

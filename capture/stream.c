@@ -62,7 +62,7 @@ struct ec_stream {
     uint8_t *datagram;     /* likewise */
     uint64_t written_time; /* of the last packet or message handed out; ns, CLOCK_BOOTTIME */
     uint64_t epoch;        /* CLOCK_REALTIME - CLOCK_BOOTTIME, ns */
-    unsigned batch;        /* packets read by the last pump */
+    unsigned batch;        /* packets and messages read by the last pump */
     struct ec_statistics statistics;
     GError *failure; /* of a sink */
 };
@@ -681,8 +681,10 @@ enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error
     announce_interfaces(stream);
     any = read_events(stream);
     stream->batch = ec_packet_rings_read(stream->packets, now);
-    if (stream->messages)
+    if (stream->messages) {
         stream->statistics.drop_message_invalid += ec_messages_read(stream->messages, now);
+        stream->batch += ec_messages_get_batch(stream->messages);
+    }
     any |= write_all(stream, last, now);
     if (last && stream->messages)
         ec_messages_end(stream->messages);

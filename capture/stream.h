@@ -55,7 +55,7 @@ enum ec_stream_state {
 };
 /* `last`: no packet waits any more, all that is there goes out. */
 enum ec_stream_state ec_stream_pump(ec_stream *stream, bool last, GError **error);
-/* Packets that the last pump found in the ring. */
+/* Packets and messages that the last pump found in the rings. */
 unsigned ec_stream_get_batch(const ec_stream *stream);
 /* Whether something came in since the last pump began to read. */
 bool ec_stream_has_unread(const ec_stream *stream);

@@ -6,7 +6,7 @@
 /* TLS Key Log, draft-ietf-opsawg-pcapng, Decryption Secrets Block */
 #define SECRETS_TYPE_TLS 0x544c534bu
 
-enum { OPTION_END = 0, OPTION_COMMENT = 1, OPTION_PROCESS_NAME = 2 };
+enum { OPTION_END = 0, OPTION_COMMENT = 1, OPTION_PROCESS_NAME = 2, OPTION_PACKET_FLAGS = 2 };
 enum statistics_option {
     OPTION_START = 2,
     OPTION_END_TIME = 3,
@@ -234,6 +234,18 @@ static void append_time(GByteArray *blocks, uint16_t code, uint64_t time)
     const uint32_t words[2] = {(uint32_t)(time >> 32), (uint32_t)time};
 
     append_option(blocks, code, words, sizeof(words));
+}
+
+void ec_block_append_packet_options(GByteArray *options, const char *comment, uint32_t flags, uint32_t pid,
+                                    uint32_t tid)
+{
+    const uint32_t ids[2] = {pid, tid};
+
+    if (comment)
+        append_text(options, OPTION_COMMENT, comment);
+    append_option(options, OPTION_PACKET_FLAGS, &flags, sizeof(flags));
+    append_option(options, EC_PACKET_OPTION_PROCESS_THREAD, ids, sizeof(ids));
+    append_option(options, OPTION_END, NULL, 0);
 }
 
 void ec_block_append_secrets(GByteArray *blocks, const char *lines, size_t len)

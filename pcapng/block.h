@@ -52,6 +52,10 @@ size_t ec_block_packet_len(uint32_t caplen, size_t options_len);
 size_t ec_block_write_packet(uint8_t *to, const struct ec_sink_packet *packet, uint32_t caplen, const uint8_t *options,
                              size_t options_len);
 
+/* Options as wiretap would write them, their end included. `comment`: NULL or a text; `flags`: epb_flags. */
+void ec_block_append_packet_options(GByteArray *options, const char *comment, uint32_t flags, uint32_t pid,
+                                    uint32_t tid);
+
 /* The value of CARRIER_8 that becomes {pid, tid}. */
 uint64_t ec_block_process_thread(uint32_t pid, uint32_t tid);
 

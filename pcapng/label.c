@@ -64,18 +64,16 @@ void ec_label_format(const struct ec_owner *owner, enum ec_label_end end, char t
 void ec_label_init_message(struct ec_label *label, const struct ec_owner *owner, enum ec_direction direction,
                            bool comments, const char *remark)
 {
-    wtap_block_t block = wtap_block_create(WTAP_BLOCK_PACKET);
+    GByteArray *options = g_byte_array_new();
+    g_autofree char *comment = NULL;
     char process[EC_LABEL_TEXT_LEN];
 
-    ec_label_format(owner, EC_LABEL_END_UNSAID, process);
     if (comments) {
-        g_autofree char *text = g_strdup_printf("%s %s", process, remark);
-
-        wtap_block_add_string_option(block, OPT_COMMENT, text, strnlen(text, EC_BLOCK_TEXT_MAX));
+        ec_label_format(owner, EC_LABEL_END_UNSAID, process);
+        comment = g_strconcat(process, " ", remark, NULL);
     }
-    wtap_block_add_uint32_option(block, OPT_PKT_FLAGS, direction);
-    wtap_block_add_uint64_option(block, EC_PACKET_OPTION_CARRIER_8, ec_block_process_thread(owner->pid, owner->tid));
-    *label = (struct ec_label){.block = block};
+    ec_block_append_packet_options(options, comment, direction, owner->pid, owner->tid);
+    *label = (struct ec_label){.options = g_byte_array_free_to_bytes(options)};
 }
 
 static guint process_hash(gconstpointer key)

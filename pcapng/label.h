@@ -27,7 +27,7 @@ enum ec_label_end { EC_LABEL_END_UNSAID, EC_LABEL_END_SRC, EC_LABEL_END_DST };
 void ec_label_format(const struct ec_owner *owner, enum ec_label_end end, char text[static EC_LABEL_TEXT_LEN]);
 
 struct ec_label {
-    wtap_block_t block; /* WTAP_BLOCK_PACKET */
+    wtap_block_t block; /* WTAP_BLOCK_PACKET; of a message NULL: it has options */
     GBytes *options;    /* the same as the encoder wrote it last; NULL: not yet. The cache's */
 };
 /* The label of a message of this process, with `remark` behind the process in one comment, if `comments`. */

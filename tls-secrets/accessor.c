@@ -110,6 +110,46 @@ bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accesso
     return true;
 }
 
+struct variable {
+    int8_t result;
+    unsigned n_insns, n_loads;
+    unsigned n_sets, n_consts; /* instructions that write the result's register; those that make an address there */
+    bool strange;
+    uint64_t address;
+};
+
+static void variable_visit(const struct ec_insn *insn, const struct ec_state *state, void *data)
+{
+    const struct ec_value *base = insn->base == EC_REG_NONE ? NULL : &state->registers[insn->base];
+    struct variable *variable = data;
+
+    variable->n_insns++;
+    variable->n_sets += insn->writes >> variable->result & 1;
+    variable->n_consts += insn->op == EC_OP_CONST;
+    variable->strange |= insn->op == EC_OP_CALL || insn->op == EC_OP_BRANCH || insn->stores;
+    if (!insn->reads)
+        return;
+    variable->n_loads++;
+    /* The decoder calls a move from an absolute address no load. */
+    variable->strange |= (insn->op != EC_OP_LOAD && base) || insn->dst != variable->result ||
+                         insn->index != EC_REG_NONE || insn->size != sizeof(uint64_t) ||
+                         (base && base->kind != EC_VALUE_CONST);
+    variable->address = (uint64_t)((base ? base->offset : 0) + insn->displacement);
+}
+
+bool ec_accessor_find_variable(ec_code *code, uint64_t function, uint64_t *ret_address)
+{
+    struct variable variable = {.result = 0}; /* rax, x0 */
+    struct ec_state state;
+
+    ec_state_init(&state);
+    if (!ec_flow_run(code, function, &state, EC_JOIN_MUST, variable_visit, &variable) || variable.strange ||
+        variable.n_loads != 1 || variable.n_sets > 1 + variable.n_consts || variable.n_insns > INSNS_MAX)
+        return false;
+    *ret_address = variable.address;
+    return true;
+}
+
 static bool is_argument(const struct ec_state *state, int8_t reg, int32_t number)
 {
     return reg != EC_REG_NONE && state->registers[reg].kind == EC_VALUE_ARG && state->registers[reg].pointer == number;

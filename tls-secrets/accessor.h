@@ -23,6 +23,9 @@ struct ec_accessor {
 /* False if the function does more than that, or something else. */
 bool ec_accessor_find(struct ec_code *code, uint64_t function, struct ec_accessor *ret_accessor);
 
+/* Where the variable of 8 bytes lies that a function returns, which does nothing else. */
+bool ec_accessor_find_variable(ec_code *code, uint64_t function, uint64_t *ret_address);
+
 /* The same of other functions that are handed a structure first. What they do to anything else doesn't matter. */
 
 /* Stores a member, 8 bytes, where its second argument points to: the member. */

@@ -52,7 +52,7 @@ static void assert_entry(int fd, const struct ec_probe *probe, enum ec_uprobe up
     assert_false(probe->at_return);
     assert_int_equal(probe->offset, get_offset(fd, entry));
     if (variable)
-        assert_int_equal(entry + (uint64_t)(int64_t)EC_SHELL_COOKIE_FIRST(probe->cookie), get_address(fd, variable));
+        assert_int_equal(entry + (uint64_t)(int64_t)EC_VARIABLES_COOKIE_FIRST(probe->cookie), get_address(fd, variable));
 }
 
 /* The rest of the plan: at instructions of the function, which return. */
@@ -74,7 +74,7 @@ static void assert_returns(int fd, const struct ec_probe_plan *plan, size_t from
         assert_true(code[0] == 0xc3 || code[1] == 0xc3);
 #endif
         if (second)
-            assert_int_equal(address + (uint64_t)(int64_t)EC_SHELL_COOKIE_SECOND(probe->cookie),
+            assert_int_equal(address + (uint64_t)(int64_t)EC_VARIABLES_COOKIE_SECOND(probe->cookie),
                              get_address(fd, second));
     }
 }

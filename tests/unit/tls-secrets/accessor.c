@@ -37,6 +37,13 @@ uint64_t fixture_field(const struct near *near)
     return near->number;
 }
 
+uint64_t fixture_value;
+uint64_t fixture_variable(void);
+uint64_t fixture_variable(void)
+{
+    return fixture_value;
+}
+
 const void *fixture_far_address(const struct near *near);
 const void *fixture_far_address(const struct near *near)
 {
@@ -284,6 +291,26 @@ static void find_what_does_more_is_refused(void **state)
     assert_false(find("fixture_setter", &accessor));
 }
 
+static void variable_find_tells_what_is_returned(void **state)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    g_autoptr(ec_elf_image) image = ec_elf_image_open(fd, NULL);
+    g_autoptr(ec_code) code = image ? ec_code_new(image) : NULL;
+    struct ec_elf_symbol function, variable, other;
+    uint64_t address = 0;
+    (void)state;
+
+    assert_non_null(code);
+    assert_int_equal(fixture_variable(), 0);
+    assert_true(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "fixture_variable", &function));
+    assert_true(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "fixture_value", &variable));
+    assert_true(ec_elf_image_find_symbol(image, EC_ELF_SYMTAB, "fixture_field", &other));
+    assert_true(ec_accessor_find_variable(code, function.address, &address));
+    assert_int_equal(address, variable.address);
+    assert_false(ec_accessor_find_variable(code, other.address, &address));
+    close(fd);
+}
+
 static void setter_find_tells_where_its_argument_goes(void **state)
 {
     static const char *const names[] = {"fixture_setter_of_argument", "fixture_setter_with_sum"};
@@ -357,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(find_each_kind_is_told),
         cmocka_unit_test(find_what_does_more_is_refused),
+        cmocka_unit_test(variable_find_tells_what_is_returned),
         cmocka_unit_test(setter_find_tells_where_its_argument_goes),
         cmocka_unit_test(setter_find_what_does_other_things_is_refused),
         cmocka_unit_test(accessor_find_stored_tells_the_member),
