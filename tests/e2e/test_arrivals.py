@@ -78,7 +78,8 @@ class Arrivals(lab.Lab):
             self.fetch(f"fresh-{number}", library)
         given, without, reasons, uris = self.finish()
         self.assertEqual(given + without, count)
-        self.assertEqual(len(uris), given, uris)
+        # Of a handshake without all of its secrets the request may still be decrypted.
+        self.assertGreaterEqual(len(uris), given, uris)
         self.assertEqual(sum(map(int, re.findall(r"× (\d+) \(curl\)", reasons))), without, reasons)
 
     def test_file_replaced_under_its_name(self):
