@@ -52,7 +52,8 @@ static void assert_entry(int fd, const struct ec_probe *probe, enum ec_uprobe up
     assert_false(probe->at_return);
     assert_int_equal(probe->offset, get_offset(fd, entry));
     if (variable)
-        assert_int_equal(entry + (uint64_t)(int64_t)EC_VARIABLES_COOKIE_FIRST(probe->cookie), get_address(fd, variable));
+        assert_int_equal(entry + (uint64_t)(int64_t)EC_VARIABLES_COOKIE_FIRST(probe->cookie),
+                         get_address(fd, variable));
 }
 
 /* The rest of the plan: at instructions of the function, which return. */
