@@ -365,12 +365,12 @@ void ec_hooks_free(ec_hooks *hooks)
     g_free(hooks);
 }
 
-/* OpenSSL's option stands for every library. */
-static bool check_module(const struct ec_library *library, enum ec_module_id module, GError **error)
+/* OpenSSL's option stands for every library. `path`: as the user gave it; processes may map it by another. */
+static bool check_module(const struct ec_library *library, const char *path, enum ec_module_id module, GError **error)
 {
     if (module == EC_MODULE_TLS || library->module == module || !ec_modules[module].packets || !library->hookable)
         return true;
-    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s holds %s, not %s", library->path,
+    g_set_error(error, EC_SESSION_ERROR, EC_SESSION_ERROR_LIBRARY, "%s holds %s, not %s", path,
                 ec_library_get_kind(library), ec_modules[module].display);
     return false;
 }
@@ -379,7 +379,7 @@ static bool add_path(ec_hooks *hooks, const char *path, enum ec_module_id module
 {
     const struct ec_library *library = ec_target_list_add_path(hooks->targets, path, module, error);
 
-    if (!library || !check_module(library, module, error))
+    if (!library || !check_module(library, path, module, error))
         return false;
     if (get_since(hooks, library))
         return true;
