@@ -142,6 +142,13 @@ static bool value_equals(const struct ec_value *a, const struct ec_value *b)
     return memcmp(a, b, sizeof(*a)) == 0; /* which has no padding */
 }
 
+/* The first argument, and a pointer in what it points to. */
+static bool value_owns(struct ec_value owner, struct ec_value value)
+{
+    return owner.kind == EC_VALUE_ARG && owner.pointer == 0 && owner.offset == 0 && value.kind == EC_VALUE_DEREF &&
+           value.offset == 0;
+}
+
 static struct ec_value value_join(struct ec_value a, struct ec_value b, enum ec_flow_join join)
 {
     if (value_equals(&a, &b))
@@ -152,6 +159,8 @@ static struct ec_value value_join(struct ec_value a, struct ec_value b, enum ec_
         return (struct ec_value){.kind = EC_VALUE_TRACKED};
     if (a.kind == EC_VALUE_NONE)
         return b;
+    if (join == EC_JOIN_OWN && (value_owns(a, b) || value_owns(b, a)))
+        return (struct ec_value){.kind = EC_VALUE_ARG};
     return b.kind == EC_VALUE_NONE ? a : (struct ec_value){.kind = EC_VALUE_MIXED};
 }
 
@@ -365,7 +374,7 @@ static bool state_merge(const struct ec_machine *machine, struct ec_state *into,
         if (slot->value.kind == EC_VALUE_NONE)
             slot->base = EC_REG_NONE;
     }
-    for (size_t i = 0; join == EC_JOIN_MAY && i < EC_STATE_SLOTS; i++) {
+    for (size_t i = 0; join != EC_JOIN_MUST && i < EC_STATE_SLOTS; i++) {
         const struct ec_state_slot *slot = &from->slots[i];
         if (slot->base == EC_REG_NONE || slot_read(into, slot->base, slot->at).kind != EC_VALUE_NONE)
             continue;

@@ -59,6 +59,7 @@ void ec_state_init(struct ec_state *state);
 enum ec_flow_join {
     EC_JOIN_MUST, /* where paths meet, only what all of them agree on is known */
     EC_JOIN_MAY,  /* where paths meet, what one of them knows is known */
+    EC_JOIN_OWN,  /* likewise, and of the first argument and what is loaded from it, the argument wins */
 };
 /* What one instruction makes of the state. */
 void ec_state_step(struct ec_state *state, const struct ec_machine *machine, const struct ec_insn *insn,

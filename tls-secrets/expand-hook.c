@@ -2,8 +2,8 @@
 #include "expand-hook.h"
 
 #include "label-reference.h"
+#include "prf-hook.h"
 #include "probe-place.h"
-#include "random-place.h"
 
 #include <elf.h>
 
@@ -80,8 +80,10 @@ bool ec_expand_find(struct ec_code *code, const struct ec_elf_image *image, uint
         return unproven(error, "another way is known on x86-64 only");
     if (!function_find(code, image, &function))
         return unproven(error, "no function is seen to get all labels of TLS 1.3");
-    if (!accessor || !ec_random_accessor_find(code, EC_ACCESSOR_COPIES, accessor, &random))
-        return unproven(error, "no SSL_get_client_random shows where the client random is");
+    if ((!accessor || !ec_random_accessor_find(code, EC_ACCESSOR_COPIES, accessor, &random)) &&
+        !ec_prf_random_find(code, image, &random))
+        return unproven(error, "neither SSL_get_client_random nor the making of TLS 1.2's keys shows where the client "
+                               "random is");
     ec_probe_place_find(image, code, function, N_ARGUMENTS, EC_ARGUMENTS_AND_STACK_STAY, &place);
     if (!ec_elf_image_get_offset(image, place.address, &offset))
         return unproven(error, "the function that gets TLS 1.3's labels lies outside the file");

@@ -6,13 +6,13 @@
  * every TLS 1.3 secret goes through it, whether one is logged or not, and bpf/expand.bpf.c takes them there.
  *
  * Proven here: one function alone gets "exp master" as its fourth argument, and the same one gets others of TLS 1.3's
- * labels; the client random's place by SSL_get_client_random, seen from the same first argument. That the call's other
- * arguments are what they should be is checked at run time. x86-64 only.
+ * labels; the client random's place by SSL_get_client_random or ec_prf_random_find(), seen from the same first
+ * argument. That the call's other arguments are what they should be is checked at run time. x86-64 only.
  */
 #include "code-flow.h"
 #include "hook-point.h"
 
-/* `accessor`: address of SSL_get_client_random. Sets `expand_offset` and the three members of the random; else false,
- * with the reason, and *point is untouched. */
+/* `accessor`: address of SSL_get_client_random, 0 if it isn't known. Sets `expand_offset` and the three members of the
+ * random; else false, with the reason, and *point is untouched. */
 bool ec_expand_find(struct ec_code *code, const struct ec_elf_image *image, uint64_t accessor,
                     struct ec_hook_point *point, GError **error);

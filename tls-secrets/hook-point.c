@@ -12,7 +12,8 @@
  * Node 22 (OpenSSL inside), bun 1.4 (BoringSSL inside). In Ubuntu 22.04's libssl 3.0.2 link-time optimisation put the
  * function into its callers, behind their check for a key log: prf-hook.h and expand-hook.h find two others there.
  *
- * The random: out of that function's own code and out of SSL_get_client_random, if it is exported. They must agree.
+ * The random: out of that function's own code and out of SSL_get_client_random, if it is exported. They must agree. If
+ * it isn't, and the function doesn't tell either, as gcc's -O3 leaves OpenSSL 3.0's: by prf-hook.h.
  */
 #include "hook-point.h"
 
@@ -265,7 +266,14 @@ static bool random_find(struct finder *finder, GError **error)
         kind = EC_ACCESSOR_COPIES;
     else if (symbol_find(finder, "SSL_ExportKeyingMaterial", is_nss_accessor, &match, &method))
         kind = EC_ACCESSOR_EXPORTS;
-    return ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, error);
+    g_autoptr(GError) reason = NULL;
+    if (ec_random_place_find(finder->code, finder->function, kind, match.address, &finder->random, &reason))
+        return true;
+    g_autoptr(ec_code) code = kind == EC_ACCESSOR_NONE ? ec_code_new(finder->image) : NULL; /* with steps of its own */
+    if (code && ec_prf_random_find(code, finder->image, &finder->random))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return false;
 }
 
 /* `version`: as found; without the library's name behind. */

@@ -9,7 +9,16 @@
  */
 #include "code-flow.h"
 #include "hook-point.h"
+#include "random-place.h"
 
 /* `error`: EC_HOOK_ERROR_NOT_TLS. */
 bool ec_prf_find(struct ec_code *code, const struct ec_elf_image *image, enum ec_prf *ret_prf, uint64_t *ret_function,
                  GError **error);
+
+/*
+ * The client random's place in OpenSSL >= 1.1.1, whose pseudo-random function gets the connection first: its call with
+ * the label "key expansion" passes the server random and the client random behind it, each with its length (RFC 5246
+ * 6.3), both seen from what it passes as the connection. For files without SSL_get_client_random's name. False if that
+ * call isn't there, or shows anything else.
+ */
+bool ec_prf_random_find(struct ec_code *code, const struct ec_elf_image *image, struct ec_random_place *ret_place);

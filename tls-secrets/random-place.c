@@ -242,8 +242,8 @@ static bool export_read(struct ec_code *code, uint64_t address, struct places *r
     return true;
 }
 
-/* From OpenSSL 3.2 on a QUIC object is turned into its connection first, by a call: its result is unknown, what
- * joins it is not; hence EC_JOIN_MAY. */
+/* From OpenSSL 3.2 on a QUIC object is turned into its connection first, by a call, whose result is unknown, or,
+ * inlined, by a load from it. The connection itself, which joins that, is what is wanted; hence EC_JOIN_OWN. */
 static bool accessor_read(struct ec_code *code, enum ec_random_accessor kind, uint64_t address,
                           struct places *ret_places)
 {
@@ -254,7 +254,7 @@ static bool accessor_read(struct ec_code *code, enum ec_random_accessor kind, ui
         return true;
     if (kind == EC_ACCESSOR_EXPORTS)
         return export_read(code, address, ret_places);
-    if (!ec_flow_run(code, address, &state, EC_JOIN_MAY, evidence_visit, &evidence))
+    if (!ec_flow_run(code, address, &state, EC_JOIN_OWN, evidence_visit, &evidence))
         return false;
     *ret_places = kind == EC_ACCESSOR_COPIES ? evidence.pointed : evidence.given;
     return true;

@@ -17,6 +17,30 @@ import debian
 import lab
 import live
 
+# Debian's packages have the default asm, -O2 and exported symbols.
+BUILD_OPENSSL = """
+$1/Configure no-legacy no-module no-engine no-tests {flags}
+make -j2 build_programs
+mkdir -p stripped
+for file in {files}; do strip -o stripped/${{file##*/}} $file; done
+"""
+HIDDEN = "no-shared -fPIC -fvisibility=hidden"
+PLUGIN = """
+#include <openssl/ssl.h>
+__attribute__((visibility("default"))) int fetch(int version)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_min_proto_version(context, version);
+    SSL_CTX_set_max_proto_version(context, version);
+    BIO *bio = BIO_new_ssl_connect(context);
+    BIO_set_conn_hostname(bio, "127.0.0.1:4433");
+    char text[100];
+    int failed = BIO_puts(bio, "GET / HTTP/1.0\\r\\n\\r\\n") <= 0 || BIO_read(bio, text, sizeof(text)) <= 0;
+    BIO_free_all(bio);
+    SSL_CTX_free(context);
+    return failed;
+}
+"""
 NODES = (12, 14, 16, 18, 22, 24, 26)
 
 
@@ -55,9 +79,9 @@ class Matrix(live.LiveLab):
             self.ns.run(*prefix, "gnutls-cli", "--insecure", "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p",
                         str(self.port), "127.0.0.1", stdin=None, input="GET / HTTP/1.0\r\n\r\n", check=False)
 
-    def s_client(self, *prefix, versions=("-tls1_2", "-tls1_3"), **kwargs):
-        for version in versions:
-            self.ns.run(*prefix, "openssl", "s_client", version, "-connect", f"127.0.0.1:{self.port}", stdin=None,
+    def s_client(self, *prefix, tool="openssl", **kwargs):
+        for version in ("-tls1_2", "-tls1_3"):
+            self.ns.run(*prefix, tool, "s_client", version, "-connect", f"127.0.0.1:{self.port}", stdin=None,
                         input="GET / HTTP/1.0\r\n\r\n", **kwargs)
 
     def capture(self, module, *arguments):
@@ -116,6 +140,73 @@ class Matrix(live.LiveLab):
 
     def test_gnutls_forky(self):
         self.check_gnutls("forky")
+
+    # --- Debian's OpenSSL, built with other flags --------------------------------------------------
+
+    def build_openssl(self, name, flags, *files, suite="bookworm"):
+        """Stripped files of a Debian release's source."""
+        lab.need("gcc", "make", "perl", "strip")
+        return debian.built_from(debian.get_source(suite, "openssl"), f"openssl-{name}-{suite}",
+                                 BUILD_OPENSSL.format(flags=flags, files=" ".join(files)),
+                                 *(f"stripped/{os.path.basename(file)}" for file in files))
+
+    def check_built_openssl(self, tool, library):
+        """Server and client, each alone at its end. `library`: the file that holds it, where no symbol is at the hook."""
+        environment = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(tool))
+        certificate, key = self.certificate()
+        self.start_server(tool, "s_server", "-accept", str(self.port), "-cert", certificate, "-key", key, "-quiet", "-www",
+                          env=environment)
+        self.assertRegex(self.ns.run(lab.BINARY, "list").stdout,
+                         rf"{os.path.realpath(library)}  OpenSSL 3\.\d+\.\d+, by cross-reference")
+        self.capture("tls")
+        self.gnutls_cli()
+        self.port = 4434
+        self.start_gnutls_serv()
+        self.s_client(tool=tool, env=environment)
+        self.finish(4)
+
+    def check_shared_openssl(self, name, flags, suite="bookworm"):
+        library, _, tool = self.build_openssl(name, f"shared {flags}", "libssl.so.3", "libcrypto.so.3", "apps/openssl",
+                                              suite=suite)
+        self.check_built_openssl(tool, library)
+
+    def test_openssl_built_no_asm(self):
+        self.check_shared_openssl("no-asm", "no-asm -O3")
+
+    def test_openssl_built_lto(self):
+        self.check_shared_openssl("lto", "-O2 -flto")
+
+    def test_openssl_built_lto_trixie(self):
+        """In which the client random's accessor takes QUIC's objects too."""
+        self.check_shared_openssl("lto", "-O2 -flto", "trixie")
+
+    def test_openssl_built_hidden(self):
+        """Inside a program without symbols."""
+        tool, = self.build_openssl("hidden", HIDDEN, "apps/openssl")
+        self.check_built_openssl(tool, tool)
+
+    def test_openssl_built_hidden_lto(self):
+        tool, = self.build_openssl("hidden-lto", f"{HIDDEN} -O2 -flto", "apps/openssl")
+        self.check_built_openssl(tool, tool)
+
+    def test_openssl_built_hidden_in_plugin(self):
+        """Inside a program's own shared object, with no more of the library than one function needs."""
+        tool, = self.build_openssl("hidden", HIDDEN, "apps/openssl")
+        tree = os.path.dirname(os.path.dirname(tool))
+        plugin = self.path("libssl.so")
+        self.ns.run("gcc", "-shared", "-fPIC", "-O2", "-s", "-fvisibility=hidden", f"-I{tree}/include",
+                    f"-I{debian.get_source('bookworm', 'openssl')}/include", "-o", plugin, self.script("plugin.c", PLUGIN),
+                    f"{tree}/libssl.a", f"{tree}/libcrypto.a")
+        self.start_gnutls_serv()
+        self.capture("tls")
+        program = """
+            import ctypes, sys
+            plugin = ctypes.CDLL(sys.argv[1])
+            sys.stdin.read()
+            sys.exit(plugin.fetch(0x303) or plugin.fetch(0x304))
+        """
+        self.run_when_hooked(plugin, lab.PYTHON, self.script("client.py", program), plugin)
+        self.finish(2)
 
     # --- libraries that Debian doesn't have ------------------------------------------------------
 

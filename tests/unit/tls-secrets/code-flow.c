@@ -141,6 +141,22 @@ static void run_may_join_keeps_what_one_path_knows(void **state)
     value_check(&seen, RSI, EC_VALUE_TRACKED, 0, 0);
 }
 
+static void run_own_join_keeps_the_argument_itself(void **state)
+{
+    (void)state;
+    /* test edi, edi; je; mov rdi, [rdi+0x78]; call */
+    struct seen seen = RUN("\x85\xff\x74\x04\x48\x8b\x7f\x78" CALL_RET, false, EC_JOIN_OWN);
+    value_check(&seen, RDI, EC_VALUE_ARG, 0, 0);
+    seen = RUN("\x85\xff\x74\x04\x48\x8b\x7f\x78" CALL_RET, false, EC_JOIN_MAY);
+    value_check(&seen, RDI, EC_VALUE_MIXED, 0, 0);
+    /* with add rdi, 8 behind the load: no object of its own */
+    seen = RUN("\x85\xff\x74\x08\x48\x8b\x7f\x78\x48\x83\xc7\x08" CALL_RET, false, EC_JOIN_OWN);
+    value_check(&seen, RDI, EC_VALUE_MIXED, 0, 0);
+    /* mov rsi, [rdi+0x78] instead: rsi was another argument */
+    seen = RUN("\x85\xff\x74\x04\x48\x8b\x77\x78" CALL_RET, false, EC_JOIN_OWN);
+    value_check(&seen, RSI, EC_VALUE_MIXED, 0, 0);
+}
+
 static void run_must_join_forgets_what_paths_disagree_on(void **state)
 {
     (void)state;
@@ -233,6 +249,7 @@ int main(void)
         cmocka_unit_test(run_tracked_slot_overwritten_is_lost),
         cmocka_unit_test(run_tracked_volatile_is_lost_over_call),
         cmocka_unit_test(run_may_join_keeps_what_one_path_knows),
+        cmocka_unit_test(run_own_join_keeps_the_argument_itself),
         cmocka_unit_test(run_must_join_forgets_what_paths_disagree_on),
         cmocka_unit_test(run_loop_forgets_the_moving_pointer),
         cmocka_unit_test(run_pointer_load_is_dereference),

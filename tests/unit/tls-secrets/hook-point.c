@@ -109,19 +109,33 @@ static void find_prf_library_without_key_logs_gives_its_prf(void **state)
     }
 }
 
-static void find_inlined_logger_gives_prf_and_expansion(void **state)
+enum { INLINED_RANDOM = 8 + 8 + 32 }; /* in struct ssl of fixture/inlined.h */
+
+static void inlined_logger_check(const char *name)
 {
-    struct ec_hook_point point = fixture_expect("prf-inlined", ".stripped", NULL);
-    uint64_t function = get_function_offset("prf-inlined", "tls13_hkdf_expand");
-    (void)state;
+    struct ec_hook_point point = fixture_expect(name, ".stripped", NULL);
+    uint64_t function = get_function_offset(name, "tls13_hkdf_expand");
 
     assert_int_equal(point.kind, EC_LIBRARY_OPENSSL);
     assert_int_equal(point.prf, EC_PRF_OPENSSL);
-    assert_int_equal(point.function_offset, get_function_offset("prf-inlined", "tls1_PRF"));
+    assert_int_equal(point.function_offset, get_function_offset(name, "tls1_PRF"));
     assert_in_range(point.expand_offset, function, function + 64);
-    /* struct ssl of fixture/inlined.h */
     assert_false(point.random_indirect);
-    assert_int_equal(point.random_offset, 8 + 8 + 32);
+    assert_int_equal(point.random_offset, INLINED_RANDOM);
+}
+
+static void find_inlined_logger_gives_prf_and_expansion(void **state)
+{
+    (void)state;
+    inlined_logger_check("prf-inlined");
+    inlined_logger_check("prf-inlined-quic");
+    inlined_logger_check("inlined-forwards");
+}
+
+static void find_random_without_accessor_is_where_keys_are_made_of_it(void **state)
+{
+    (void)state;
+    fixture_check("hidden-forwards", false, INLINED_RANDOM);
 }
 
 static void find_libressl_gives_its_tls13(void **state)
@@ -248,7 +262,9 @@ static void find_unproven_says_why(void **state)
     unproven_check("no-random", ".stripped", "not seen");
     unproven_check("disagreeing", ".stripped", "by its accessor");
 #ifdef __x86_64__
-    unproven_check("prf-inlined-no-random", ".stripped", "no SSL_get_client_random");
+    unproven_check("prf-inlined-no-random", ".stripped", "neither SSL_get_client_random nor the making of");
+    unproven_check("inlined-backwards", ".stripped", "neither SSL_get_client_random nor the making of");
+    unproven_check("hidden-backwards", ".stripped", "not seen");
 #endif
     /* The symbol is there, but so is a copy that takes some secrets. */
     unproven_check("cloned", "", "CLIENT_RANDOM does not reach");
@@ -450,6 +466,7 @@ int main(void)
 #ifdef __x86_64__
         cmocka_unit_test(find_prf_library_without_key_logs_gives_its_prf),
         cmocka_unit_test(find_inlined_logger_gives_prf_and_expansion),
+        cmocka_unit_test(find_random_without_accessor_is_where_keys_are_made_of_it),
         cmocka_unit_test(find_libressl_gives_its_tls13),
         cmocka_unit_test(find_libressl_with_other_tls13_gives_its_prf_alone),
 #endif
